@@ -1,0 +1,5 @@
+package dispatch
+
+// WorkflowTx is what the activities of workflows need of a transaction.
+type WorkflowTx interface {
+}
