@@ -22,7 +22,8 @@ import (
 )
 
 type commands struct {
-	Test testCommand `cmd:"" help:"Run a command with a throwaway PostgreSQL and Temporal in its environment."`
+	Test     testCommand     `cmd:"" help:"Run a command with a throwaway PostgreSQL and Temporal in its environment."`
+	Temporal temporalCommand `cmd:"" hidden:"" help:"Run the embedded Temporal server alone."`
 }
 
 // exitCode is the exit code of a command that was run on somebody's behalf.

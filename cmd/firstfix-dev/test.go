@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/cluster"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/ports"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/progress"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/stack"
 )
 
 // testCommand runs a command, as a rule go test, with servers of its own that
@@ -38,26 +40,29 @@ func (t *testCommand) Run(ctx context.Context, say *progress.Printer) (err error
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	database, err := startDatabase(ctx, dir, say)
+	assigned, err := ports.Assign(filepath.Join(dir, "ports.json"), anyPort(stack.ServerPorts()))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, database.Stop()) }()
+	servers, err := stack.StartServers(ctx, dir, assigned, true, say)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, servers.Discard()) }()
 	return runForeground(ctx, args, []string{
-		"FIRSTFIX_TEST_DATABASE_URL=" + database.URL(cluster.Superuser, "postgres"),
+		"FIRSTFIX_TEST_DATABASE_URL=" + servers.Database.URL(cluster.Superuser, "postgres"),
+		"FIRSTFIX_TEMPORAL_ADDRESS=" + servers.TemporalAddress(),
 	})
 }
 
-func startDatabase(ctx context.Context, dir string, say *progress.Printer) (*cluster.Cluster, error) {
-	in, err := cluster.Ensure(ctx, say)
-	if err != nil {
-		return nil, err
+// anyPort drops the preferences: a throwaway stack takes what is free and
+// leaves the known ports to the one that a person looks at.
+func anyPort(preferred map[string]int) map[string]int {
+	any := make(map[string]int, len(preferred))
+	for name := range preferred {
+		any[name] = 0
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	return cluster.Start(ctx, in, cluster.Options{Dir: dir, Port: port, Throwaway: true}, say)
+	return any
 }
 
 // runForeground runs the command on our terminal and returns its exit code as
@@ -82,14 +87,4 @@ func runForeground(ctx context.Context, args, env []string) error {
 		return exitCode(code)
 	}
 	return nil
-}
-
-// freePort asks the kernel for a port of the loopback that nobody uses.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }

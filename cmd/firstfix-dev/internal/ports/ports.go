@@ -1,0 +1,81 @@
+// Package ports hands out free ports of the loopback and remembers them, so
+// that addresses, bookmarks and the issuer named in tokens survive a restart of
+// the stack.
+package ports
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+)
+
+// Host is the only address that the stack listens on.
+const Host = "127.0.0.1"
+
+// Address is Host with port.
+func Address(port int) string { return net.JoinHostPort(Host, strconv.Itoa(port)) }
+
+// Assign returns a free port for every name: the one in the file at path if it
+// is still free, else the preferred one (0: none), else any. It writes the
+// outcome to the file. Nothing holds the ports until somebody listens, so the
+// caller should soon.
+func Assign(path string, preferred map[string]int) (map[string]int, error) {
+	remembered, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	assigned := make(map[string]int, len(preferred))
+	// All listeners stay open until the end: no port is handed out twice.
+	for name, wish := range preferred {
+		listener, err := listenFirst(remembered[name], wish, 0)
+		if err != nil {
+			return nil, fmt.Errorf("find a free port for %s: %w", name, err)
+		}
+		defer listener.Close()
+		assigned[name] = listener.Addr().(*net.TCPAddr).Port
+	}
+	text, err := json.MarshalIndent(assigned, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+		return nil, fmt.Errorf("remember the ports: %w", err)
+	}
+	return assigned, nil
+}
+
+// listenFirst listens on the first of the ports that is free. A remembered or
+// preferred port of 0 says nothing; the last 0 is the kernel's choice.
+func listenFirst(candidates ...int) (net.Listener, error) {
+	var errs []error
+	for i, port := range candidates {
+		if port == 0 && i < len(candidates)-1 {
+			continue
+		}
+		listener, err := net.Listen("tcp", Address(port))
+		if err == nil {
+			return listener, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func read(path string) (map[string]int, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the remembered ports: %w", err)
+	}
+	var remembered map[string]int
+	if err := json.Unmarshal(text, &remembered); err != nil {
+		return nil, fmt.Errorf("read the remembered ports in %s: %w", path, err)
+	}
+	return remembered, nil
+}
