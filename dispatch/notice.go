@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,4 +92,29 @@ type AuditEntry struct {
 	RequestID uuid.UUID
 	Subject   string // resource name of what was changed, "" if none
 	Detail    map[string]string
+}
+
+// The templates of messages to customers.
+const (
+	TemplateBooked    = "booked"
+	TemplateReminder  = "reminder"
+	TemplateChanged   = "changed"
+	TemplateCancelled = "cancelled"
+	TemplateOnTheWay  = "on_the_way"
+	TemplateLate      = "late"
+	TemplateDone      = "done"
+)
+
+// MessagesAbout makes the deliveries that tell an appointment's customer
+// something, one per channel; what he does not allow is suppressed when it is
+// sent. One template is sent once per promise.
+func MessagesAbout(a Appointment, template string) []Delivery {
+	var out []Delivery
+	for _, channel := range []Channel{ChannelMail, ChannelText} {
+		out = append(out, Delivery{
+			Channel: channel, Template: template, Subject: a.Name(), Recipient: a.Customer.Name(),
+			DedupeKey: fmt.Sprintf("%s/%s/%d/%s", a.Name(), template, a.Promise, channel),
+		})
+	}
+	return out
 }

@@ -24,6 +24,7 @@ type Store interface {
 type Tx interface {
 	LedgerTx
 	WorkforceTx
+	WorkTx
 	BookingTx
 	PlanningTx
 	FieldworkTx

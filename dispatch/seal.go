@@ -1,0 +1,97 @@
+package dispatch
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+)
+
+// Purpose is what a sealed token may be used for; one sealed for another purpose
+// does not open.
+type Purpose string
+
+// The purposes of sealed tokens.
+const (
+	PurposeBookingSite     Purpose = "booking-site"     // a tenant's public key for its booking frontend
+	PurposeVisitor         Purpose = "visitor"          // access token of an anonymous visitor
+	PurposeSlotOffer       Purpose = "slot-offer"       // an arrival window with its price
+	PurposeHold            Purpose = "hold"             // the right to a hold
+	PurposeAppointmentLink Purpose = "appointment-link" // the link in a customer's message
+	PurposeLinkSession     Purpose = "link-session"     // access token of who opened such a link
+	PurposePage            Purpose = "page"             // the place in a list
+)
+
+// Seal makes and opens tokens that only we can make and nobody else can read:
+// AES-256-GCM with a key per purpose (HKDF-SHA-256). The nonce is a MAC of the
+// content (a synthetic nonce), so that the same content gives the same token and
+// a token can be rebuilt instead of stored.
+type Seal struct {
+	secret []byte
+}
+
+// NewSeal takes the secret that all servers and workers of an installation
+// share, at least 32 bytes.
+func NewSeal(secret []byte) (*Seal, error) {
+	if len(secret) < 32 {
+		return nil, fmt.Errorf("the sealing secret has %d bytes, expected at least 32", len(secret))
+	}
+	return &Seal{secret: secret}, nil
+}
+
+// Token seals v, which must survive JSON.
+func (s *Seal) Token(purpose Purpose, v any) (string, error) {
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("seal a %s token: %w", purpose, err)
+	}
+	box, nonceKey, err := s.keys(purpose)
+	if err != nil {
+		return "", err
+	}
+	mac := hmac.New(sha256.New, nonceKey)
+	mac.Write(plain)
+	nonce := mac.Sum(nil)[:box.NonceSize()]
+	sealed := box.Seal(nonce, nonce, plain, []byte(purpose))
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// Open reads a token into v. It refuses with TOKEN_TAMPERED what was not sealed
+// here for this purpose; what the content allows, and until when, is the
+// caller's to judge.
+func (s *Seal) Open(purpose Purpose, token string, v any) error {
+	box, _, err := s.keys(purpose)
+	if err != nil {
+		return err
+	}
+	tampered := Refuse(ReasonTokenTampered, "", "the %s token is not one of ours", purpose)
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(sealed) < box.NonceSize() {
+		return tampered.Because(err)
+	}
+	plain, err := box.Open(nil, sealed[:box.NonceSize()], sealed[box.NonceSize():], []byte(purpose))
+	if err != nil {
+		return tampered.Because(err)
+	}
+	if err := json.Unmarshal(plain, v); err != nil {
+		return tampered.Because(err)
+	}
+	return nil
+}
+
+func (s *Seal) keys(purpose Purpose) (box cipher.AEAD, nonceKey []byte, err error) {
+	material, err := hkdf.Key(sha256.New, s.secret, nil, "firstfix/v1/"+string(purpose), 64)
+	if err != nil {
+		return nil, nil, fmt.Errorf("derive the %s key: %w", purpose, err)
+	}
+	block, err := aes.NewCipher(material[:32])
+	if err != nil {
+		return nil, nil, fmt.Errorf("derive the %s key: %w", purpose, err)
+	}
+	box, err = cipher.NewGCM(block)
+	return box, material[32:], err
+}
