@@ -1,0 +1,69 @@
+# Needs: Go, a C compiler, apt or PostgreSQL with PostGIS. The rest is built
+# here, in pinned versions, by the Go modules under tools/ and cmd/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
+# The modules beside the main one that have tests of their own.
+NESTED := $(patsubst %/go.mod,%,$(wildcard cmd/*/go.mod))
+PKG ?= ./...
+TESTFLAGS ?=
+ARGS ?=
+
+# A checkout whose owner is another user makes git refuse and the build fail;
+# what the binaries say of their version does not need it.
+BUILD := build -buildvcs=false
+
+# Tests of whole programs find them here.
+export FIRSTFIX_BIN := $(CURDIR)/bin
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: run
+run: build ## start everything with a sample city; ARGS="--fresh" starts anew
+	bin/firstfix-dev run $(ARGS)
+
+.PHONY: build
+build: bin/firstfix bin/firstfix-dev ## build bin/firstfix and bin/firstfix-dev
+
+# Always asked for; Go's own cache decides whether there is anything to do.
+.PHONY: bin/firstfix bin/firstfix-dev
+bin/firstfix:
+	@echo "building bin/firstfix"
+	@go $(BUILD) -o $@ ./cmd/firstfix
+
+bin/firstfix-dev:
+	@echo "building bin/firstfix-dev (with a Temporal server in it: the first time takes minutes, then seconds)"
+	@go -C cmd/firstfix-dev $(BUILD) -o ../../bin/firstfix-dev .
+
+.PHONY: test
+test: build ## every test, with a real PostgreSQL and Temporal of its own
+	@echo "testing all modules; servers are started for the run and thrown away after it"
+	@bin/firstfix-dev test -- $(MAKE) --no-print-directory test-all-modules
+
+# All modules, also after one has failed, so that one run shows every fault.
+.PHONY: test-all-modules
+test-all-modules:
+	@status=0; for module in . $(NESTED); do \
+		echo "== go test in $$module"; \
+		go -C $$module test -timeout 20m $(TESTFLAGS) ./... || status=1; \
+	done; exit $$status
+
+.PHONY: test-quick
+test-quick: bin/firstfix-dev ## tests of the main module's packages in PKG=./...
+	@bin/firstfix-dev test -- go test $(TESTFLAGS) $(PKG)
+
+.PHONY: lint
+lint: ## what has to be clean: Go and the contract
+	go tool -modfile=tools/lint/go.mod golangci-lint run
+	go tool -modfile=tools/go.mod buf lint
+
+.PHONY: proto
+proto: ## generate the Go and OpenAPI of the contract anew
+	go tool -modfile=tools/go.mod buf generate
+
+.PHONY: clean
+clean: ## remove what was built; the data in .firstfix stay (see run --fresh)
+	rm -rf bin coverage.out
