@@ -60,9 +60,22 @@ lint: ## what has to be clean: Go and the contract
 	go tool -modfile=tools/lint/go.mod golangci-lint run
 	go tool -modfile=tools/go.mod buf lint
 
+BUF := go tool -modfile=tools/go.mod buf
+
 .PHONY: proto
-proto: ## generate the Go and OpenAPI of the contract anew
-	go tool -modfile=tools/go.mod buf generate
+proto: ## check the contract, and generate its Go and OpenAPI anew
+	$(BUF) format -w --path proto/firstfix
+	$(BUF) lint
+	rm -rf proto/.openapi
+	$(BUF) generate
+	go tool -modfile=tools/go.mod openapiv3-merge $$(find proto/.openapi -name '*.json' | sort) > proto/firstfix/v1/openapi.json
+	rm -rf proto/.openapi
+
+.PHONY: proto-lint
+proto-lint: ## the contract alone: rules, form, and that what is generated is current
+	$(BUF) lint
+	$(BUF) format --diff --exit-code --path proto/firstfix
+	go test ./proto/...
 
 .PHONY: clean
 clean: ## remove what was built; the data in .firstfix stay (see run --fresh)
