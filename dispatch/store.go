@@ -25,6 +25,7 @@ type Tx interface {
 	LedgerTx
 	WorkforceTx
 	WorkTx
+	PictureTx
 	BookingTx
 	PlanningTx
 	FieldworkTx

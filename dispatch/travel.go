@@ -12,6 +12,9 @@ type Travel interface {
 	// legs[i][j] leads from from[i] to to[j]. It never fails: a provider that is
 	// down degrades to an estimate of coarser quality.
 	Legs(ctx context.Context, from, to []Point) [][]Leg
+	// Estimate is the coarse estimate of one leg, computed here and now without
+	// asking anybody: for the thousands of legs that a search for offers weighs.
+	Estimate(from, to Point) Leg
 }
 
 // Leg is one estimate of travel.

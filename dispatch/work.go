@@ -169,6 +169,26 @@ type Commitment struct {
 	Version          int64
 }
 
+// Stop is a commitment with what a route needs to know of it: where it is, how
+// long the work takes and what was promised there. A break or an absence has no
+// place and no window.
+type Stop struct {
+	Commitment
+	Location  Point
+	Duration  time.Duration // on site, as the service or the hold expects
+	Window    Window        // promised or held; zero where nothing was promised
+	Service   ServiceID
+	ExpiresAt time.Time     // of a hold's stop
+	Spread    time.Duration // standard deviation of Duration, by the service
+	Priority  int           // of its work order, 1 (most urgent) to 5
+	DueAt     time.Time     // of its work order, zero where none
+	// What happened so far, zero where it did not.
+	ArrivedAt    time.Time
+	StartedAt    time.Time
+	FinishedAt   time.Time
+	VisitVersion int64 // zero where it is no visit
+}
+
 // CommitmentKind is what occupies the time.
 type CommitmentKind string
 
