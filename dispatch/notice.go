@@ -37,7 +37,8 @@ const (
 	NoticeReferralMoved        NoticeKind = "referral_moved"        // referral: its state changed
 )
 
-// Wakeup is when a sleeping workflow means to look at its rows again.
+// Wakeup is when a sleeping workflow means to look at its rows again. The Watch…
+// functions name the workflows.
 type Wakeup struct {
 	Tenant   TenantID
 	Workflow string // workflow id
