@@ -1,0 +1,33 @@
+package grpcapi
+
+import (
+	"google.golang.org/grpc"
+
+	"github.com/firstfix/firstfix/dispatch"
+	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
+)
+
+// Services are the use cases behind the doors; cmd/firstfix makes them.
+//
+// To add one: give it a field here, write its handlers as a thin struct in a
+// file of its own (booking.go: type bookingServer struct {
+// firstfixv1.UnimplementedBookingServiceServer; booking *booking.Booking; pages
+// pages }), and register that struct in Register in place of the Unimplemented
+// one. Handlers take the caller from callOf(ctx), return a *dispatch.Error or
+// any other error as it is (the chain makes the status), and need not check what
+// the annotations of the contract check.
+type Services struct {
+	Seal *dispatch.Seal // of page tokens
+}
+
+// Register binds every service of the contract to server. What nobody has filled
+// answers METHOD_NOT_AVAILABLE.
+func Register(server grpc.ServiceRegistrar, s Services) {
+	firstfixv1.RegisterBookingServiceServer(server, firstfixv1.UnimplementedBookingServiceServer{})
+	firstfixv1.RegisterCustomerServiceServer(server, firstfixv1.UnimplementedCustomerServiceServer{})
+	firstfixv1.RegisterDispatchServiceServer(server, firstfixv1.UnimplementedDispatchServiceServer{})
+	firstfixv1.RegisterInsightServiceServer(server, firstfixv1.UnimplementedInsightServiceServer{})
+	firstfixv1.RegisterReferralServiceServer(server, firstfixv1.UnimplementedReferralServiceServer{})
+	firstfixv1.RegisterTechnicianServiceServer(server, firstfixv1.UnimplementedTechnicianServiceServer{})
+	firstfixv1.RegisterWorkforceServiceServer(server, firstfixv1.UnimplementedWorkforceServiceServer{})
+}
