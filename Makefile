@@ -75,6 +75,10 @@ proto: ## check the contract, and generate its Go and OpenAPI anew
 proto-lint: ## the contract alone: rules, form, and that what is generated is current
 	$(BUF) lint
 	$(BUF) format --diff --exit-code --path proto/firstfix
+	@fresh=$$(mktemp -d) && trap 'rm -rf '$$fresh EXIT && $(BUF) generate -o $$fresh && \
+		(cd $$fresh/proto && find firstfix -name '*.go') | while read -r file; do \
+			cmp $$fresh/proto/$$file proto/$$file || { echo "$$file is not current: run make proto"; exit 1; }; \
+		done
 	go test ./proto/...
 
 .PHONY: clean

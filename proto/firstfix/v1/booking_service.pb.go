@@ -8,6 +8,7 @@ package firstfixv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv3/options"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -239,7 +240,7 @@ var File_firstfix_v1_booking_service_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_booking_service_proto_rawDesc = "" +
 	"\n" +
-	"!firstfix/v1/booking_service.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfirstfix/v1/appointment.proto\x1a\x16firstfix/v1/hold.proto\x1a\x1cfirstfix/v1/slot_offer.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n" +
+	"!firstfix/v1/booking_service.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfirstfix/v1/appointment.proto\x1a\x16firstfix/v1/hold.proto\x1a\x1cfirstfix/v1/slot_offer.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a.protoc-gen-openapiv3/options/annotations.proto\"N\n" +
 	"\x19CreateVisitorTokenRequest\x121\n" +
 	"\fbooking_site\x18\x01 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03(\x80\bR\vbookingSite\"|\n" +
 	"\x1aCreateVisitorTokenResponse\x12!\n" +
@@ -253,10 +254,10 @@ const file_firstfix_v1_booking_service_proto_rawDesc = "" +
 	"\faccess_token\x18\x01 \x01(\tR\vaccessToken\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12:\n" +
-	"\vappointment\x18\x03 \x01(\v2\x18.firstfix.v1.AppointmentR\vappointment2\x92\r\n" +
-	"\x0eBookingService\x12\x83\x01\n" +
-	"\x12CreateVisitorToken\x12&.firstfix.v1.CreateVisitorTokenRequest\x1a'.firstfix.v1.CreateVisitorTokenResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/visitorTokens\x12\x8e\x01\n" +
-	"\x13OpenAppointmentLink\x12'.firstfix.v1.OpenAppointmentLinkRequest\x1a(.firstfix.v1.OpenAppointmentLinkResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/appointments:openLink\x12\xa0\x01\n" +
+	"\vappointment\x18\x03 \x01(\v2\x18.firstfix.v1.AppointmentR\vappointment2\x9c\r\n" +
+	"\x0eBookingService\x12\x88\x01\n" +
+	"\x12CreateVisitorToken\x12&.firstfix.v1.CreateVisitorTokenRequest\x1a'.firstfix.v1.CreateVisitorTokenResponse\"!\xfaP\x02J\x00\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/visitorTokens\x12\x93\x01\n" +
+	"\x13OpenAppointmentLink\x12'.firstfix.v1.OpenAppointmentLinkRequest\x1a(.firstfix.v1.OpenAppointmentLinkResponse\")\xfaP\x02J\x00\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/appointments:openLink\x12\xa0\x01\n" +
 	"\x16GetBookingRequirements\x12*.firstfix.v1.GetBookingRequirementsRequest\x1a .firstfix.v1.BookingRequirements\"8\xdaA\x04name\x82\xd3\xe4\x93\x02+\x12)/v1/{name=services/*}/bookingRequirements\x12\x81\x01\n" +
 	"\x10SearchSlotOffers\x12$.firstfix.v1.SearchSlotOffersRequest\x1a%.firstfix.v1.SearchSlotOffersResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/slotOffers:search\x12b\n" +
 	"\n" +
@@ -270,7 +271,17 @@ const file_firstfix_v1_booking_service_proto_rawDesc = "" +
 	"\x10ListAppointments\x12$.firstfix.v1.ListAppointmentsRequest\x1a%.firstfix.v1.ListAppointmentsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/appointments\x12\x8d\x01\n" +
 	"\x15RescheduleAppointment\x12).firstfix.v1.RescheduleAppointmentRequest\x1a\x18.firstfix.v1.Appointment\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=appointments/*}:reschedule\x12\x81\x01\n" +
 	"\x11CancelAppointment\x12%.firstfix.v1.CancelAppointmentRequest\x1a\x18.firstfix.v1.Appointment\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=appointments/*}:cancel\x12\x8a\x01\n" +
-	"\fListPromises\x12 .firstfix.v1.ListPromisesRequest\x1a!.firstfix.v1.ListPromisesResponse\"5\xdaA\x06parent\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=appointments/*}/promisesB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\fListPromises\x12 .firstfix.v1.ListPromisesRequest\x1a!.firstfix.v1.ListPromisesResponse\"5\xdaA\x06parent\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=appointments/*}/promisesB\x81\x03\xfaP\xc2\x02\n" +
+	"\x94\x02\n" +
+	"\bFirstfix\x1a\xe9\x01Dispatch of field service: offers that are promises, days that are planned, jobs that stay fixed, referrals that arrive. Errors are google.rpc.Status with an ErrorInfo whose reason is a value of firstfix.v1.Reason without its prefix.2\x18\n" +
+	"\n" +
+	"Apache 2.0\x12\n" +
+	"Apache-2.0:\x02v12\x1b\n" +
+	"\x19\n" +
+	"\x06bearer\x12\x0f\b\x02*\x06bearer2\x03JWT:\f\n" +
+	"\n" +
+	"\n" +
+	"\x06bearer\x12\x00Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_booking_service_proto_rawDescOnce sync.Once
