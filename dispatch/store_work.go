@@ -45,6 +45,8 @@ type WorkTx interface {
 	// CommitmentsOn gives the commitments of shifts that are not released, by
 	// shift and start.
 	CommitmentsOn(ctx context.Context, shifts []ShiftID) ([]Commitment, error)
+	// StopsOn gives the same commitments as the stops of their routes.
+	StopsOn(ctx context.Context, shifts []ShiftID) ([]Stop, error)
 	// CommitmentOfVisit gives the one that is not released; found is false for
 	// an unassigned visit.
 	CommitmentOfVisit(ctx context.Context, id VisitID) (c Commitment, found bool, err error)
