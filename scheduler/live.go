@@ -133,11 +133,10 @@ func (l *Live) Clone() *Live {
 }
 
 func (r *route) copyFrom(o *route) {
-	jobs, free, due, load := r.jobs[:0], r.free[:0], r.due[:0], r.load[:0]
+	jobs, nodes, load := r.jobs[:0], r.nodes[:0], r.load[:0]
 	*r = *o
 	r.jobs = append(jobs, o.jobs...)
-	r.free = append(free, o.free...)
-	r.due = append(due, o.due...)
+	r.nodes = append(nodes, o.nodes...)
 	r.load = append(load, o.load...)
 }
 

@@ -35,6 +35,7 @@ type Problem struct {
 	windowAt []int32 // windows of job j are windows[windowAt[j]:windowAt[j+1]]
 	windows  []window
 	richJob  []bool // costs depend on the begin: priced by a walk
+	simple   []bool // at most one window, no set-up, not rich
 	leaveOut []int64
 	required []bool
 	class    []int32 // jobs of a class fit the same shifts at the same price
@@ -74,6 +75,7 @@ type shift struct {
 	stock               []int64
 	breaks              []pause
 	done                []DoneStop
+	own                 bool // some travel is on own time
 	rich                bool
 }
 
@@ -113,7 +115,7 @@ func (p *Problem) compileJobs() {
 	p.location, p.service, p.setup = make([]int32, n), make([]int32, n), make([]int32, n)
 	p.opens, p.closes = make([]int32, n), make([]int32, n)
 	p.windowAt = make([]int32, n+1)
-	p.richJob, p.required = make([]bool, n), make([]bool, n)
+	p.richJob, p.required, p.simple = make([]bool, n), make([]bool, n), make([]bool, n)
 	p.leaveOut, p.moves = make([]int64, n), make([]int64, n)
 	p.doneIn = make([]int32, n)
 	for j := range p.model.Jobs {
@@ -156,6 +158,7 @@ func (p *Problem) compileJobs() {
 		if p.model.OnTimeFloor > 0 {
 			p.richJob[j] = true
 		}
+		p.simple[j] = !p.richJob[j] && p.windowAt[j+1]-p.windowAt[j] <= 1
 	}
 }
 
@@ -221,7 +224,7 @@ func (p *Problem) compileShifts() {
 		}
 		s := shift{
 			technician: int32(in.Technician), profile: at,
-			begin: int32(in.Begin), end: int32(in.End),
+			begin: p.place(in.Begin), end: p.place(in.End),
 			ready: int32(in.From), from: int32(in.From), to: int32(in.To), limit: int32(in.To + in.MaxOvertime),
 			ownOut: int32(in.OwnTravelOut), ownHome: int32(in.OwnTravelHome),
 			perMetre: tech.PerKilometre * perKmScale, perSecond: tech.PerTravelHour * perHourScale,
@@ -243,10 +246,19 @@ func (p *Problem) compileShifts() {
 			}
 			s.breaks = append(s.breaks, pause{int32(b.From), int32(b.To), int32(b.Duration), b.Unpaid, int32(i)})
 		}
+		s.own = s.ownOut != 0 || s.ownHome != 0
 		s.rich = len(s.breaks) > 0 || s.perDuration != 0 || (s.perOvertime != 0 && in.MaxOvertime > 0) ||
 			s.softLimits(&p.soft)
 		p.shifts[v] = s
 	}
+}
+
+// place is a location as the profiles know it.
+func (p *Problem) place(location int) int32 {
+	if location == Nowhere {
+		return int32(p.model.Travel[0].n)
+	}
+	return int32(location)
 }
 
 func (s *shift) softLimits(soft *[ruleCount]int64) bool {

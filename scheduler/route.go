@@ -1,19 +1,26 @@
 package scheduler
 
-// route is one shift's sequence of jobs with what insertion needs to know. The
-// arrays describe the eager schedule: free is the earliest time at which the
-// technician can leave stop k, due the latest time at which stop k may begin
-// without making a later stop or the end of the shift impossible. An insertion
-// between two stops is possible only if it fits between free and due; for a
-// plain route that is also sufficient.
+// node is a stop, or the end of the route after the last one, with what an
+// insertion before it needs to know. Times are those of the eager schedule: free
+// is the earliest time at which the technician can leave the stop, due the
+// latest at which it may begin without making a later stop or the end of the
+// shift impossible. An insertion is possible only if it fits between the free of
+// the stop before and the due of the stop after; for a plain route that is also
+// sufficient.
+type node struct {
+	location        int32
+	free, due       int32
+	seconds, metres int32 // of the leg that leads here, own time deducted
+}
+
+// route is one shift's sequence of jobs.
 type route struct {
 	shift   int32
 	stamp   uint32 // equal stamps mean equal contents
 	rich    bool   // priced by a walk, because its cost depends on begin times
 	broken  Rule   // not RuleNone if the route breaks a hard rule as it stands
 	jobs    []int32
-	free    []int32
-	due     []int32
+	nodes   []node // one more than jobs
 	load    []int64
 	seconds int64 // travel in working time
 	metres  int64
@@ -24,11 +31,10 @@ type route struct {
 func (p *Problem) firstFree(r *route) int { return len(p.shifts[r.shift].done) }
 
 func (r *route) grow(n int) {
-	if cap(r.free) < n {
-		size := max(2*n, 8)
-		r.free, r.due = make([]int32, size), make([]int32, size)
+	if cap(r.nodes) < n+1 {
+		r.nodes = make([]node, max(2*n, 12))
 	}
-	r.free, r.due = r.free[:n], r.due[:n]
+	r.nodes = r.nodes[:n+1]
 }
 
 // refresh recomputes everything about a route from its shift and its jobs.
@@ -49,6 +55,8 @@ func (p *Problem) refresh(r *route, t *timing) {
 		}
 	}
 	if len(r.jobs) == 0 {
+		r.nodes[0] = node{location: s.end, due: s.limit}
+		r.nodes[0].seconds, r.nodes[0].metres = 0, 0
 		return
 	}
 	if r.rich {
@@ -72,22 +80,25 @@ func (p *Problem) refreshRich(r *route, s *shift, t *timing) {
 	}
 	p.pass(t, s, r.jobs, false)
 	t.lenient = false
-	copy(r.free, t.end)
-	first := len(s.done)
-	if first > 0 {
-		r.free[first-1] = s.ready
-	}
 	p.latestStarts(t, s, r.jobs)
-	copy(r.due, t.due[:n])
+	for k := range n {
+		r.nodes[k] = node{p.location[r.jobs[k]], t.end[k], t.due[k], t.seconds[k], t.metres[k]}
+	}
+	r.nodes[n] = node{location: s.end, due: s.limit, seconds: t.seconds[n], metres: t.metres[n]}
+	if first := len(s.done); first > 0 {
+		r.nodes[first-1].free = s.ready
+	}
 }
 
 func (p *Problem) refreshPlain(r *route, s *shift) {
 	prof := &p.profiles[s.profile]
-	first := len(s.done)
+	first, n := len(s.done), len(r.jobs)
 	at, clock := s.begin, s.ready
+	var seconds, metres int32
 	r.cost = s.fixed
 	for k, j := range r.jobs {
-		seconds, metres := prof.leg(at, p.location[j])
+		here := p.location[j]
+		seconds, metres = prof.leg(at, here)
 		if k == 0 {
 			seconds -= min(seconds, s.ownOut)
 		}
@@ -99,22 +110,19 @@ func (p *Problem) refreshPlain(r *route, s *shift) {
 			r.broken = RuleSkill
 		}
 		if k >= first {
-			start, ok := earliest(p.windowsOf(j), clock+seconds)
-			if !ok {
-				start, r.broken = clock+seconds, RuleWindow
-			}
-			clock = start + p.service[j]
+			clock = p.beginPlain(r, j, clock+seconds) + p.service[j]
 		}
-		r.free[k] = clock
-		at = p.location[j]
+		r.nodes[k] = node{location: here, free: clock, seconds: seconds, metres: metres}
+		at = here
 	}
-	seconds, metres := prof.leg(at, s.end)
+	seconds, metres = prof.leg(at, s.end)
 	seconds -= min(seconds, s.ownHome)
 	r.seconds += int64(seconds)
 	r.metres += int64(metres)
+	r.nodes[n] = node{location: s.end, due: s.limit, seconds: seconds, metres: metres}
 	r.cost += r.metres*s.perMetre + r.seconds*s.perSecond
-	p.plainDues(r, s, seconds)
-	if len(r.jobs) > first {
+	p.plainDues(r, first)
+	if n > first {
 		if clock+seconds > s.limit {
 			r.broken = RuleShift
 		}
@@ -124,17 +132,31 @@ func (p *Problem) refreshPlain(r *route, s *shift) {
 	}
 }
 
-func (p *Problem) plainDues(r *route, s *shift, home int32) {
-	prof := &p.profiles[s.profile]
-	bound := s.limit - home
-	for k := len(r.jobs) - 1; k >= len(s.done); k-- {
-		j := r.jobs[k]
-		bound = latest(p.windowsOf(j), bound-p.service[j])
-		r.due[k] = bound
-		if k > 0 {
-			seconds, _ := prof.leg(p.location[r.jobs[k-1]], p.location[j])
-			bound -= seconds
+func (p *Problem) beginPlain(r *route, j, arrive int32) int32 {
+	if p.simple[j] {
+		if arrive > p.closes[j] {
+			r.broken = RuleWindow
 		}
+		return max(arrive, p.opens[j])
+	}
+	start, ok := earliest(p.windowsOf(j), arrive)
+	if !ok {
+		r.broken = RuleWindow
+		return arrive
+	}
+	return start
+}
+
+func (p *Problem) plainDues(r *route, first int) {
+	for k := len(r.jobs) - 1; k >= first; k-- {
+		j := r.jobs[k]
+		bound := r.nodes[k+1].due - r.nodes[k+1].seconds - p.service[j]
+		if p.simple[j] {
+			bound = min(bound, p.closes[j])
+		} else {
+			bound = latest(p.windowsOf(j), bound)
+		}
+		r.nodes[k].due = bound
 	}
 }
 
@@ -194,30 +216,22 @@ func (p *Problem) detour(r *route, s *shift, prof *profile, j int32, k int) deto
 	before := int32(-1)
 	if k > 0 {
 		before = r.jobs[k-1]
-		from, clock, own = p.location[before], r.free[k-1], 0
+		from, clock, own = r.nodes[k-1].location, r.nodes[k-1].free, 0
 	}
+	next := &r.nodes[k]
 	in, inMetres := prof.leg(from, here)
 	in -= min(in, own)
-	var out, outMetres, old, oldMetres int32
+	out, outMetres := prof.leg(here, next.location)
 	stay := p.stay(j, before)
+	old, oldMetres := next.seconds, next.metres
 	if k < len(r.jobs) {
-		after := r.jobs[k]
-		next := p.location[after]
-		out, outMetres = prof.leg(here, next)
-		old, oldMetres = prof.leg(from, next)
-		old -= min(old, own)
-		d.hi = r.due[k] - out - stay
-		if p.setup[after] != 0 {
+		d.hi = next.due - out - stay
+		if after := r.jobs[k]; p.setup[after] != 0 {
 			d.hi += max(p.stay(after, before)-p.stay(after, j), 0)
 		}
 	} else {
-		out, outMetres = prof.leg(here, s.end)
 		out -= min(out, s.ownHome)
-		if len(r.jobs) > 0 {
-			old, oldMetres = prof.leg(from, s.end)
-			old -= min(old, s.ownHome)
-		}
-		d.hi = s.limit - out - stay
+		d.hi = next.due - out - stay
 	}
 	d.lo = clock + in
 	d.seconds = int64(in) + int64(out) - int64(old)

@@ -175,12 +175,19 @@ func (t *Travel) faults(where string, add func(string, ...any)) {
 	}
 }
 
+// leg is travel between two locations.
+type leg struct {
+	seconds, metres int32
+}
+
 // profile is travel compiled for one table and speed: flat where it fits,
-// computed on the fly where it does not.
+// computed on the fly where it does not. Location n stands for Nowhere.
 type profile struct {
-	n              int32
-	seconds        []int32 // n × n, or nil
-	metres         []int32
+	n      int32
+	stride int
+	// out holds the legs from a location in a row, back the legs to it. They
+	// are one table when travel is symmetric.
+	out, back      []leg
 	planar         []Point
 	globe          []vector
 	perMetre       float64 // seconds
@@ -190,22 +197,18 @@ type profile struct {
 	spread         []int32
 }
 
-// flatLocations is the size up to which legs are tabled: 4,096² legs of two
-// int32 are 134 MB, which a large day may cost and a query may not exceed.
+// flatLocations is the size up to which legs are tabled: 4,096² legs of eight
+// bytes are 134 MB, which a large day may cost and a query may not exceed.
 const flatLocations = 4096
 
 func compileTravel(t *Travel, speedPercent int32) profile {
 	p := profile{
-		n: int32(t.n), table: t, speedPercent: speedPercent,
+		n: int32(t.n), stride: t.n + 1, table: t, speedPercent: speedPercent,
 		spreadPermille: int64(t.spreadPermille), spread: t.spread,
 	}
 	plain := speedPercent == 100
 	switch {
-	case t.kind == travelMatrix && plain:
-		p.seconds, p.metres = t.seconds, t.metres
 	case t.n <= flatLocations:
-		p.tabulate()
-	case t.kind == travelMatrix:
 		p.tabulate()
 	case t.kind == travelPlanar && plain:
 		p.planar, p.perMetre = t.points, 1/t.speed
@@ -220,30 +223,50 @@ func compileTravel(t *Travel, speedPercent int32) profile {
 }
 
 func (p *profile) tabulate() {
-	n := p.n
-	p.seconds, p.metres = make([]int32, int(n)*int(n)), make([]int32, int(n)*int(n))
-	for i := range n {
-		for j := range n {
+	p.out = make([]leg, p.stride*p.stride)
+	for i := range p.n {
+		row := p.out[int(i)*p.stride:]
+		for j := range p.n {
 			s, m := p.table.base(i, j)
-			at := int(i)*int(n) + int(j)
-			p.seconds[at], p.metres[at] = scaleTime(s, p.speedPercent), m
+			row[j] = leg{scaleTime(s, p.speedPercent), m}
+		}
+	}
+	p.back = p.out
+	if p.symmetric() {
+		return
+	}
+	p.back = make([]leg, len(p.out))
+	for i := range p.stride {
+		for j := range p.stride {
+			p.back[j*p.stride+i] = p.out[i*p.stride+j]
 		}
 	}
 }
 
-// leg returns duration and distance; Nowhere is next to everything.
-func (p *profile) leg(from, to int32) (seconds, metres int32) {
-	if from < 0 || to < 0 {
-		return 0, 0
+func (p *profile) symmetric() bool {
+	for i := range p.stride {
+		for j := range i {
+			if p.out[i*p.stride+j] != p.out[j*p.stride+i] {
+				return false
+			}
+		}
 	}
-	if p.seconds != nil {
-		at := int(from)*int(p.n) + int(to)
-		return p.seconds[at], p.metres[at]
+	return true
+}
+
+// leg returns duration and distance.
+func (p *profile) leg(from, to int32) (seconds, metres int32) {
+	if p.out != nil {
+		l := p.out[int(from)*p.stride+int(to)]
+		return l.seconds, l.metres
 	}
 	return p.computed(from, to)
 }
 
 func (p *profile) computed(from, to int32) (seconds, metres int32) {
+	if from == p.n || to == p.n {
+		return 0, 0
+	}
 	var d float64
 	switch {
 	case p.planar != nil:
@@ -260,7 +283,7 @@ func (p *profile) computed(from, to int32) (seconds, metres int32) {
 }
 
 func (p *profile) spreadOf(from, to, seconds int32) float64 {
-	if from < 0 || to < 0 {
+	if from == p.n || to == p.n {
 		return 0
 	}
 	if p.spread != nil {

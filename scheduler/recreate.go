@@ -1,0 +1,272 @@
+package scheduler
+
+import "slices"
+
+// order is by what recreate sorts the absent jobs.
+type order uint8
+
+const (
+	orderRandom order = iota
+	orderLarge
+	orderFar
+	orderClose
+	orderNarrow // window
+	orderEarly
+	orderLate
+	orderFewest // shifts that may do it
+	orderCount
+)
+
+// orderWeights are those of the paper for problems with time windows, and as
+// many again for scarce skills when shifts differ.
+var orderWeights = [orderCount]int{4, 4, 2, 1, 2, 2, 2, 4}
+
+func (s *search) pickOrder() order {
+	weights := orderWeights
+	if len(s.able) <= 1 {
+		weights[orderFewest] = 0
+	}
+	total := 0
+	for _, w := range weights {
+		total += w
+	}
+	pick := s.rng.below(total)
+	for o, w := range weights {
+		if pick < w {
+			return order(o)
+		}
+		pick -= w
+	}
+	return orderRandom
+}
+
+func (s *search) key(o order, j int32) int64 {
+	p := s.p
+	switch o {
+	case orderLarge:
+		if p.dims > 0 {
+			return -p.parts[int(j)*p.dims]
+		}
+		return -int64(p.service[j])
+	case orderFar:
+		return -int64(s.remote[j])
+	case orderClose:
+		return int64(s.remote[j])
+	case orderNarrow:
+		return int64(p.closes[j]) - int64(p.opens[j])
+	case orderEarly:
+		return int64(p.opens[j])
+	case orderLate:
+		return -int64(p.closes[j])
+	case orderFewest:
+		return int64(len(s.able[p.class[j]]))
+	default:
+		return int64(s.rng.next() >> 33)
+	}
+}
+
+// sortAbsent puts the absent jobs into the order in which they are inserted,
+// required ones of high priority before all others.
+func (s *search) sortAbsent() {
+	o := s.pickOrder()
+	s.rng.shuffle(s.absent) // ties
+	s.keys = s.keys[:0]
+	for _, j := range s.absent {
+		s.keys = append(s.keys, s.key(o, j))
+	}
+	if len(s.absent) > 64 {
+		s.sortMany()
+		return
+	}
+	for i := 1; i < len(s.keys); i++ {
+		k, j := s.keys[i], s.absent[i]
+		at := i
+		for at > 0 && s.keys[at-1] > k {
+			s.keys[at], s.absent[at] = s.keys[at-1], s.absent[at-1]
+			at--
+		}
+		s.keys[at], s.absent[at] = k, j
+	}
+}
+
+func (s *search) sortMany() {
+	type keyed struct {
+		key int64
+		job int32
+	}
+	all := make([]keyed, len(s.absent))
+	for i, j := range s.absent {
+		all[i] = keyed{s.keys[i], j}
+	}
+	slices.SortStableFunc(all, func(a, b keyed) int {
+		switch {
+		case a.key < b.key:
+			return -1
+		case a.key > b.key:
+			return 1
+		}
+		return 0
+	})
+	for i := range all {
+		s.absent[i] = all[i].job
+	}
+}
+
+// recreate inserts the absent jobs one after the other where they cost least,
+// now and then overlooking a place.
+func (s *search) recreate() {
+	s.sortAbsent()
+	left := s.absent[:0]
+	for _, j := range s.absent {
+		at := s.cheapest(j)
+		if at.shift < 0 || at.cost >= s.p.leaveOut[j] {
+			left = append(left, j)
+			continue
+		}
+		s.put(j, at)
+	}
+	s.absent = left
+}
+
+func (s *search) put(j int32, at place) {
+	s.touch(at.shift)
+	r := &s.routes[at.shift]
+	r.jobs = append(r.jobs, 0)
+	k := int(at.position)
+	copy(r.jobs[k+1:], r.jobs[k:])
+	r.jobs[k] = j
+	s.in[j] = at.shift
+	s.cost -= s.p.leaveOut[j]
+	s.changed(r, len(r.jobs) == 1)
+}
+
+// cheapest returns the best place for j among all routes, overlooking each with
+// the probability of a blink.
+func (s *search) cheapest(j int32) place {
+	p := s.p
+	best := place{shift: -1, cost: forbidden}
+	s.look++
+	row := s.cache[int(j)*len(s.routes) : (int(j)+1)*len(s.routes)]
+	blink := uint64(s.shape.blink * (1 << 32))
+	for _, v := range s.able[p.class[j]] {
+		stamp := s.stamps[v]
+		if stamp == emptyStamp {
+			if s.seen[s.kind[v]] == s.look {
+				continue
+			}
+			s.seen[s.kind[v]] = s.look
+		}
+		e := &row[v]
+		if e.stamp != stamp {
+			s.fill(e, j, v)
+		}
+		if e.cost >= best.cost {
+			continue
+		}
+		if s.rng.next()>>32 < blink {
+			if e.second < best.cost {
+				best = place{v, int32(e.secondAt), e.second}
+			}
+			continue
+		}
+		best = place{v, int32(e.at), e.cost}
+	}
+	return best
+}
+
+// fill finds the two best places for j in a route.
+func (s *search) fill(e *spot, j, v int32) {
+	p := s.p
+	r := &s.routes[v]
+	*e = spot{cost: forbidden, second: forbidden, stamp: r.stamp}
+	sh := &p.shifts[v]
+	if r.broken != RuleNone || p.roomFor(r, j) != RuleNone {
+		return
+	}
+	prof := &p.profiles[sh.profile]
+	if p.simple[j] && !r.rich && !sh.own && prof.out != nil && sh.maxTravel == 0 && sh.maxDistance == 0 {
+		s.fillPlain(e, r, sh, prof, j)
+	} else {
+		s.fillAny(e, r, sh, prof, j)
+	}
+}
+
+func (e *spot) offer(cost int64, k int) {
+	if cost < e.cost {
+		e.second, e.secondAt = e.cost, e.at
+		e.cost, e.at = cost, int16(k)
+	} else if cost < e.second {
+		e.second, e.secondAt = cost, int16(k)
+	}
+}
+
+// fillPlain is the loop in which the search spends its time: hard windows, flat
+// tables, nothing to price but legs.
+func (s *search) fillPlain(e *spot, r *route, sh *shift, prof *profile, j int32) {
+	p := s.p
+	here := int(p.location[j]) * prof.stride
+	out := prof.out[here : here+prof.stride]
+	back := prof.back[here : here+prof.stride]
+	opens, closes, stay := p.opens[j], p.closes[j], p.service[j]
+	fit := p.fit(j, r.shift)
+	if len(r.jobs) == 0 {
+		fit += sh.fixed
+	}
+	perMetre, perSecond := sh.perMetre, sh.perSecond
+	at, clock := sh.begin, sh.ready
+	first := len(sh.done)
+	if first > 0 {
+		at, clock = r.nodes[first-1].location, r.nodes[first-1].free
+	}
+	soonest := opens + stay
+	for k := first; k < len(r.nodes); k++ {
+		n := &r.nodes[k]
+		if soonest <= n.due {
+			in := back[at]
+			begin := clock + in.seconds
+			if begin > closes {
+				return
+			}
+			to := out[n.location]
+			if max(begin, opens)+stay+to.seconds <= n.due {
+				metres := int64(in.metres + to.metres - n.metres)
+				cost := fit + metres*perMetre
+				if perSecond != 0 {
+					cost += int64(in.seconds+to.seconds-n.seconds) * perSecond
+				}
+				e.offer(cost, k)
+			}
+		}
+		at, clock = n.location, n.free
+	}
+}
+
+// fillAny handles every rule. Legs bound the cost from below in all but odd
+// cases, so that only competitive places are walked.
+func (s *search) fillAny(e *spot, r *route, sh *shift, prof *profile, j int32) {
+	p := s.p
+	fit := p.fit(j, r.shift)
+	ws := p.windowsOf(j)
+	rich := r.rich || p.richJob[j]
+	for k := len(sh.done); k <= len(r.jobs); k++ {
+		d := p.detour(r, sh, prof, j, k)
+		start, ok := earliest(ws, d.lo)
+		if !ok {
+			return
+		}
+		cost := d.cost + fit
+		if start > d.hi || cost >= e.second || p.overLimit(r, sh, &d) != RuleNone {
+			continue
+		}
+		if rich {
+			s.seq = append(s.seq[:0], r.jobs[:k]...)
+			s.seq = append(s.seq, j)
+			s.seq = append(s.seq, r.jobs[k:]...)
+			if !p.walk(s.t, r.shift, s.seq) {
+				continue
+			}
+			cost = s.t.parts.total() - r.cost
+		}
+		e.offer(cost, k)
+	}
+}
