@@ -60,6 +60,9 @@ func JudgeFirstTimeFix(w WorkOrder, corrective bool, visits []Visit, later []Wor
 			attempts++
 			resolved = true
 		case OutcomeNeedsReturn:
+			if v.OutcomeReason == string(ReturnPlanned) {
+				return FixJudgement{Verdict: NotCounted, Reason: "a second visit was planned from the start"}
+			}
 			attempts++
 		case OutcomeNoAccess, OutcomeCancelledOnSite, OutcomeNone:
 		}
