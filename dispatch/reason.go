@@ -55,6 +55,9 @@ const (
 	ReasonResourceNotFound       Reason = "RESOURCE_NOT_FOUND"
 	ReasonResourceExists         Reason = "RESOURCE_EXISTS"
 	ReasonInternal               Reason = "INTERNAL"
+	ReasonRequestTooLarge        Reason = "REQUEST_TOO_LARGE"
+	ReasonDeadlineExceeded       Reason = "DEADLINE_EXCEEDED"
+	ReasonCancelled              Reason = "CANCELLED"
 )
 
 // Reasons that the state of things gives.

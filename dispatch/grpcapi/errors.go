@@ -67,6 +67,9 @@ var codeOf = map[dispatch.Reason]codes.Code{
 	dispatch.ReasonResourceNotFound:       codes.NotFound,
 	dispatch.ReasonResourceExists:         codes.AlreadyExists,
 	dispatch.ReasonInternal:               codes.Internal,
+	dispatch.ReasonRequestTooLarge:        codes.ResourceExhausted,
+	dispatch.ReasonDeadlineExceeded:       codes.DeadlineExceeded,
+	dispatch.ReasonCancelled:              codes.Canceled,
 
 	dispatch.ReasonSlotTokenExpired:     codes.FailedPrecondition,
 	dispatch.ReasonSlotUnavailable:      codes.FailedPrecondition,
@@ -94,7 +97,7 @@ var codeOf = map[dispatch.Reason]codes.Code{
 
 // statusOf turns whatever a handler or interceptor returned into the status
 // that leaves the process. Text of an error that is not a refusal stays here.
-func statusOf(ctx context.Context, err error) *status.Status {
+func statusOf(err error) *status.Status {
 	var refused *dispatch.Error
 	if errors.As(err, &refused) {
 		return refusalStatus(refused)
@@ -104,32 +107,15 @@ func statusOf(ctx context.Context, err error) *status.Status {
 	if s, ok := status.FromError(err); ok && s.Code() == codes.Unimplemented {
 		return refusalStatus(dispatch.Refuse(dispatch.ReasonMethodNotAvailable, "", "the method is not there yet"))
 	}
-	switch cause := context.Cause(ctx); {
-	case errors.As(cause, &refused): // the token of a stream has expired
-		return refusalStatus(refused)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(cause, context.DeadlineExceeded):
-		return bareStatus(codes.DeadlineExceeded, "the call ran out of time; whether it took effect is unknown: repeat it with the same request_id")
-	case errors.Is(err, context.Canceled), errors.Is(cause, context.Canceled):
-		return bareStatus(codes.Canceled, "the caller cancelled the call; whether it took effect is unknown")
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		refused = dispatch.Refuse(dispatch.ReasonDeadlineExceeded, "", "the call ran out of time; whether it took effect is unknown: repeat it with the same request_id")
+	case errors.Is(err, context.Canceled):
+		refused = dispatch.Refuse(dispatch.ReasonCancelled, "", "the caller gave the call up; whether it took effect is unknown: repeat it with the same request_id")
+	default:
+		refused = dispatch.Refuse(dispatch.ReasonInternal, "", "something is wrong with us; the log says what")
 	}
-	return refusalStatus(dispatch.Refuse(dispatch.ReasonInternal, "", "something is wrong with us; the log says what"))
-}
-
-// bareStatus carries a code for which there is no reason but the code.
-func bareStatus(code codes.Code, message string) *status.Status {
-	name := strings.ToUpper(camelToSnake(code.String()))
-	return withDetails(status.New(code, message), &errdetails.ErrorInfo{Reason: name, Domain: errorDomain})
-}
-
-func camelToSnake(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		if i > 0 && r >= 'A' && r <= 'Z' {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
+	return refusalStatus(refused)
 }
 
 // refusalStatus gives a refusal its code and details. A reason without a code

@@ -210,6 +210,15 @@ const (
 	Reason_REASON_TRANSACTION_CONFLICT Reason = 64
 	// ABORTED: An operation of this kind runs already. Wait for it.
 	Reason_REASON_OPERATION_IN_PROGRESS Reason = 65
+	// RESOURCE_EXHAUSTED: The request is larger than the method takes; metadata has
+	// the limit. Send less at once.
+	Reason_REASON_REQUEST_TOO_LARGE Reason = 66
+	// DEADLINE_EXCEEDED: The call ran out of time, and whether it took effect is
+	// unknown. Repeat with the same request_id.
+	Reason_REASON_DEADLINE_EXCEEDED Reason = 67
+	// CANCELLED: The caller gave the call up, and whether it took effect is
+	// unknown. Repeat with the same request_id.
+	Reason_REASON_CANCELLED Reason = 68
 )
 
 // Enum value maps for Reason.
@@ -281,6 +290,9 @@ var (
 		63: "REASON_REQUEST_IN_FLIGHT",
 		64: "REASON_TRANSACTION_CONFLICT",
 		65: "REASON_OPERATION_IN_PROGRESS",
+		66: "REASON_REQUEST_TOO_LARGE",
+		67: "REASON_DEADLINE_EXCEEDED",
+		68: "REASON_CANCELLED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -349,6 +361,9 @@ var (
 		"REASON_REQUEST_IN_FLIGHT":            63,
 		"REASON_TRANSACTION_CONFLICT":         64,
 		"REASON_OPERATION_IN_PROGRESS":        65,
+		"REASON_REQUEST_TOO_LARGE":            66,
+		"REASON_DEADLINE_EXCEEDED":            67,
+		"REASON_CANCELLED":                    68,
 	}
 )
 
@@ -383,7 +398,7 @@ var File_firstfix_v1_reason_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xac\x0f\n" +
+	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xfe\x0f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x18\n" +
@@ -451,7 +466,10 @@ const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\x14REASON_ETAG_MISMATCH\x10>\x12\x1c\n" +
 	"\x18REASON_REQUEST_IN_FLIGHT\x10?\x12\x1f\n" +
 	"\x1bREASON_TRANSACTION_CONFLICT\x10@\x12 \n" +
-	"\x1cREASON_OPERATION_IN_PROGRESS\x10AB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x1cREASON_OPERATION_IN_PROGRESS\x10A\x12\x1c\n" +
+	"\x18REASON_REQUEST_TOO_LARGE\x10B\x12\x1c\n" +
+	"\x18REASON_DEADLINE_EXCEEDED\x10C\x12\x14\n" +
+	"\x10REASON_CANCELLED\x10DB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_reason_proto_rawDescOnce sync.Once
