@@ -55,12 +55,16 @@ test-all-modules:
 test-quick: bin/firstfix-dev ## tests of the main module's packages in PKG=./...
 	@bin/firstfix-dev test -- go test $(TESTFLAGS) $(PKG)
 
+# The first use of a tool builds it; golangci-lint takes two minutes.
+BUF := go tool -modfile=tools/go.mod buf
+
 .PHONY: lint
 lint: ## what has to be clean: Go and the contract
-	go tool -modfile=tools/lint/go.mod golangci-lint run
-	go tool -modfile=tools/go.mod buf lint
-
-BUF := go tool -modfile=tools/go.mod buf
+	@status=0; for module in . $(NESTED); do \
+		echo "== golangci-lint in $$module"; \
+		go -C $$module tool -modfile=$(CURDIR)/tools/lint/go.mod golangci-lint run --config $(CURDIR)/.golangci.yaml || status=1; \
+	done; exit $$status
+	$(BUF) lint
 
 .PHONY: proto
 proto: ## check the contract, and generate its Go and OpenAPI anew
