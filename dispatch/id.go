@@ -15,9 +15,9 @@ type ID[K Kind] struct{ uuid.UUID }
 // name (AIP-122).
 type Kind interface{ Collection() string }
 
-// NewID makes a fresh id. Ids made by one process sort in the order they were
-// made, also within a millisecond.
-func NewID[K Kind]() ID[K] { return ID[K]{uuid.Must(uuid.NewV7())} }
+// New makes a fresh id of the same kind: dispatch.VisitID{}.New(). Ids made by
+// one process sort in the order they were made, also within a millisecond.
+func (ID[K]) New() ID[K] { return ID[K]{uuid.Must(uuid.NewV7())} }
 
 // Name is the resource name, "collection/uuid".
 func (id ID[K]) Name() string {

@@ -215,8 +215,11 @@ type Plan struct {
 	Work         time.Duration
 	Moved        int       // visits whose technician or time changed
 	Conflicts    []VisitID // left out because they moved while the plan was made
-	CreatedAt    time.Time
-	PublishedAt  time.Time
+	// Basis is the DayVersion that the plan left behind when it was published:
+	// while it stands, there is nothing to plan anew.
+	Basis       int64
+	CreatedAt   time.Time
+	PublishedAt time.Time
 }
 
 // Name is the resource name.

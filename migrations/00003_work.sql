@@ -252,6 +252,7 @@ CREATE TABLE plans (
     work_seconds     bigint NOT NULL,
     moved            integer NOT NULL, -- visits whose technician or time changed
     conflicts        jsonb NOT NULL DEFAULT '[]', -- visits left out because they moved meanwhile
+    basis            bigint NOT NULL DEFAULT 0, -- version of the day that the plan left behind
     created_at       timestamptz NOT NULL,
     published_at     timestamptz,
     PRIMARY KEY (tenant_id, id),
