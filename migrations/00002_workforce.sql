@@ -113,7 +113,7 @@ CREATE TABLE service_tiers (
     price_minor    bigint NOT NULL CHECK (price_minor >= 0),
     currency       text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     -- Offers less sure than this are not made.
-    on_time_floor  real NOT NULL DEFAULT 0 CHECK (on_time_floor BETWEEN 0 AND 1),
+    on_time_floor  double precision NOT NULL DEFAULT 0 CHECK (on_time_floor BETWEEN 0 AND 1),
     version        bigint NOT NULL DEFAULT 1,
     PRIMARY KEY (tenant_id, service_id, id),
     FOREIGN KEY (tenant_id, service_id) REFERENCES services (tenant_id, id)
