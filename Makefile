@@ -66,13 +66,15 @@ lint: ## what has to be clean: Go and the contract
 	done; exit $$status
 	$(BUF) lint
 
+OPENAPI_MERGE := go tool -modfile=tools/go.mod openapiv3-merge
+
 .PHONY: proto
 proto: ## check the contract, and generate its Go and OpenAPI anew
 	$(BUF) format -w --path proto/firstfix
 	$(BUF) lint
 	rm -rf proto/.openapi
 	$(BUF) generate
-	go tool -modfile=tools/go.mod openapiv3-merge $$(find proto/.openapi -name '*.json' | sort) > proto/firstfix/v1/openapi.json
+	$(OPENAPI_MERGE) $$(find proto/.openapi -name '*.json' | sort) > proto/firstfix/v1/openapi.json
 	rm -rf proto/.openapi
 
 .PHONY: proto-lint
@@ -80,8 +82,9 @@ proto-lint: ## the contract alone: rules, form, and that what is generated is cu
 	$(BUF) lint
 	$(BUF) format --diff --exit-code --path proto/firstfix
 	@fresh=$$(mktemp -d) && trap 'rm -rf '$$fresh EXIT && $(BUF) generate -o $$fresh && \
-		(cd $$fresh/proto && find firstfix -name '*.go') | while read -r file; do \
-			cmp $$fresh/proto/$$file proto/$$file || { echo "$$file is not current: run make proto"; exit 1; }; \
+		$(OPENAPI_MERGE) $$(find $$fresh/proto/.openapi -name '*.json' | sort) > $$fresh/proto/firstfix/v1/openapi.json && \
+		(cd $$fresh/proto && find firstfix -type f) | while read -r file; do \
+			cmp $$fresh/proto/$$file proto/$$file || { echo "proto/$$file is not current: run make proto"; exit 1; }; \
 		done
 	go test ./proto/...
 

@@ -3,12 +3,10 @@
 // never edited. It decides nothing. dispatch/grpcapi serves it; clients, the
 // replay and the fault lab call it.
 //
-// Every string of the contract is UTF-8 without control characters other than
-// tab and line feed; every timestamp lies in the years 1 to 9999; lengths are
-// counted in code points and bounded in bytes. The rules stand beside the fields
-// as annotations of buf.validate. The id of a rule in CEL is the reason of its
-// violation, e.g. OUT_OF_RANGE, or the reason and the field below the annotated
-// one that it is about, e.g. REQUIRED.display_name.
+// The rules of the input stand beside the fields as annotations of buf.validate:
+// lengths are counted in code points and bounded in bytes. The id of a rule in
+// CEL is the reason of its violation, e.g. OUT_OF_RANGE, or the reason and the
+// field below the annotated one that it is about, e.g. REQUIRED.display_name.
 package firstfixv1
 
 import _ "embed"
