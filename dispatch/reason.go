@@ -58,6 +58,7 @@ const (
 	ReasonRequestTooLarge        Reason = "REQUEST_TOO_LARGE"
 	ReasonDeadlineExceeded       Reason = "DEADLINE_EXCEEDED"
 	ReasonCancelled              Reason = "CANCELLED"
+	ReasonServerStopping         Reason = "SERVER_STOPPING"
 )
 
 // Reasons that the state of things gives.

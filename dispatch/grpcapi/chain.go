@@ -28,6 +28,7 @@ type chain struct {
 	validator protovalidate.Validator
 	proxies   proxies
 	log       *slog.Logger
+	stopping  context.Context //nolint:containedctx // done when the server stops; streams end with it
 }
 
 // passage is one call on its way through the chain.
@@ -78,6 +79,9 @@ func (c *chain) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 			return err
 		}
 		defer leave()
+		ctx, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		defer context.AfterFunc(c.stopping, func() { end(serverStopping()) })()
 		watched := &watchedStream{ServerStream: stream, passage: p, ctx: ctx}
 		return p.inTime(ctx, handler(srv, watched))
 	})
@@ -214,6 +218,12 @@ func (p *passage) inTime(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+}
+
+func serverStopping() error {
+	refused := dispatch.Refuse(dispatch.ReasonServerStopping, "", "this server is being stopped; another one answers")
+	refused.RetryAfter = time.Second
+	return refused
 }
 
 // sendPatience is how long a stream waits for its caller to read.

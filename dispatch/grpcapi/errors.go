@@ -70,6 +70,7 @@ var codeOf = map[dispatch.Reason]codes.Code{
 	dispatch.ReasonRequestTooLarge:        codes.ResourceExhausted,
 	dispatch.ReasonDeadlineExceeded:       codes.DeadlineExceeded,
 	dispatch.ReasonCancelled:              codes.Canceled,
+	dispatch.ReasonServerStopping:         codes.Unavailable,
 
 	dispatch.ReasonSlotTokenExpired:     codes.FailedPrecondition,
 	dispatch.ReasonSlotUnavailable:      codes.FailedPrecondition,

@@ -219,6 +219,9 @@ const (
 	// CANCELLED: The caller gave the call up, and whether it took effect is
 	// unknown. Repeat with the same request_id.
 	Reason_REASON_CANCELLED Reason = 68
+	// UNAVAILABLE: This server is being stopped. Repeat after
+	// RetryInfo.retry_delay; another one answers.
+	Reason_REASON_SERVER_STOPPING Reason = 69
 )
 
 // Enum value maps for Reason.
@@ -293,6 +296,7 @@ var (
 		66: "REASON_REQUEST_TOO_LARGE",
 		67: "REASON_DEADLINE_EXCEEDED",
 		68: "REASON_CANCELLED",
+		69: "REASON_SERVER_STOPPING",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -364,6 +368,7 @@ var (
 		"REASON_REQUEST_TOO_LARGE":            66,
 		"REASON_DEADLINE_EXCEEDED":            67,
 		"REASON_CANCELLED":                    68,
+		"REASON_SERVER_STOPPING":              69,
 	}
 )
 
@@ -398,7 +403,7 @@ var File_firstfix_v1_reason_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xfe\x0f\n" +
+	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\x9a\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x18\n" +
@@ -469,7 +474,8 @@ const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_OPERATION_IN_PROGRESS\x10A\x12\x1c\n" +
 	"\x18REASON_REQUEST_TOO_LARGE\x10B\x12\x1c\n" +
 	"\x18REASON_DEADLINE_EXCEEDED\x10C\x12\x14\n" +
-	"\x10REASON_CANCELLED\x10DB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x10REASON_CANCELLED\x10D\x12\x1a\n" +
+	"\x16REASON_SERVER_STOPPING\x10EB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_reason_proto_rawDescOnce sync.Once
