@@ -63,6 +63,7 @@ type Delivery struct {
 	Attempts  int
 	DueAt     time.Time
 	Lease     uuid.UUID
+	CreatedAt time.Time // its retries end a while after this
 }
 
 // Channel is how a message travels.

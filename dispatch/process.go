@@ -88,3 +88,58 @@ func ParseEpisode(name string) (WorkOrderID, int, error) {
 	}
 	return id, episode, nil
 }
+
+// Watchers names the processes that must hear of a notice: those of its subject.
+// That a new work order may spoil the fix windows of others is not to be seen in
+// the notice: the relay asks for those.
+func (n Notice) Watchers() ([]Wakeup, error) {
+	switch n.Kind {
+	case NoticeAppointmentBooked, NoticeAppointmentChanged, NoticeAppointmentCancelled, NoticeAppointmentClosed:
+		return watcher(n, WatchAppointment)
+	case NoticeVisitPlanned, NoticeVisitMoved:
+		return watcher(n, WatchVisit)
+	case NoticeReferralLogged, NoticeReferralMoved:
+		return watcher(n, WatchReferral)
+	case NoticeDayChanged:
+		return n.days()
+	case NoticeWorkOrderResolved:
+		id, err := ParseName[workOrderKind](n.Subject)
+		if err != nil {
+			return nil, fmt.Errorf("read the notice %s: %w", n.Kind, err)
+		}
+		episode, err := strconv.Atoi(n.Payload["episode"])
+		if err != nil || episode < 1 {
+			return nil, fmt.Errorf("read the notice %s: its episode is %.20q, expected a number from 1", n.Kind, n.Payload["episode"])
+		}
+		return []Wakeup{WatchFixWindow(n.Tenant, id, episode)}, nil
+	case NoticeWorkOrderOpened:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("read the notice: its kind is %.40q, which this build does not know", n.Kind)
+}
+
+func watcher[K Kind](n Notice, watch func(TenantID, ID[K]) Wakeup) ([]Wakeup, error) {
+	id, err := ParseName[K](n.Subject)
+	if err != nil {
+		return nil, fmt.Errorf("read the notice %s: %w", n.Kind, err)
+	}
+	return []Wakeup{watch(n.Tenant, id)}, nil
+}
+
+// days names the processes of the day that changed and, where a visit came from
+// another one, of that.
+func (n Notice) days() ([]Wakeup, error) {
+	var out []Wakeup
+	for _, key := range []string{"date", "date_before"} {
+		text, ok := n.Payload[key]
+		if !ok && key != "date" {
+			continue
+		}
+		area, day, err := ParseDay("planningAreas/" + n.Payload["planning_area"] + "/days/" + text)
+		if err != nil {
+			return nil, fmt.Errorf("read the notice %s of %s: %w", n.Kind, n.Subject, err)
+		}
+		out = append(out, WatchDay(n.Tenant, area, day))
+	}
+	return out, nil
+}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/firstfix/firstfix/dispatch"
@@ -52,6 +54,52 @@ func TestNamesAreReadBack(t *testing.T) {
 	for _, bad := range []string{"", order.Name(), order.Name() + "/episodes/0", order.Name() + "/episodes/x", "visits/" + order.String() + "/episodes/1"} {
 		if _, _, err := dispatch.ParseEpisode(bad); err == nil {
 			t.Errorf("ParseEpisode(%q) found an episode", bad)
+		}
+	}
+}
+
+func TestWatchersOfNotices(t *testing.T) {
+	t.Parallel()
+	const raw = "0190a000-0000-7000-8000-000000000001"
+	tenant := dispatch.TenantID{UUID: uuid.MustParse("0190a000-0000-7000-8000-00000000000a")}
+	prefix := tenant.String() + "/"
+	for _, c := range []struct {
+		kind    dispatch.NoticeKind
+		subject string
+		payload map[string]string
+		want    []string // workflow ids; nil = refused
+	}{
+		{"appointment_booked", "appointments/" + raw, nil, []string{"appointment/" + prefix + raw}},
+		{"appointment_changed", "appointments/" + raw, nil, []string{"appointment/" + prefix + raw}},
+		{"appointment_cancelled", "appointments/" + raw, nil, []string{"appointment/" + prefix + raw}},
+		{"appointment_closed", "appointments/" + raw, nil, []string{"appointment/" + prefix + raw}},
+		{"visit_planned", "visits/" + raw, nil, []string{"visit/" + prefix + raw}},
+		{"visit_moved", "visits/" + raw, nil, []string{"visit/" + prefix + raw}},
+		{"referral_logged", "referrals/" + raw, nil, []string{"referral/" + prefix + raw}},
+		{"referral_moved", "referrals/" + raw, nil, []string{"referral/" + prefix + raw}},
+		{"work_order_opened", "workOrders/" + raw, nil, []string{}},
+		{"work_order_resolved", "workOrders/" + raw, map[string]string{"episode": "2"}, []string{"fix-window/" + prefix + raw + "/2"}},
+		{
+			"day_changed", "visits/" + raw, map[string]string{"planning_area": "boston", "date": "2011-11-07", "date_before": "2011-11-06"},
+			[]string{"plan-day/" + prefix + "boston/2011-11-07", "plan-day/" + prefix + "boston/2011-11-06"},
+		},
+		{"day_changed", "visits/" + raw, map[string]string{"planning_area": "boston"}, nil},
+		{"day_changed", "visits/" + raw, map[string]string{"planning_area": "boston", "date": "2011-11-07", "date_before": "yesterday"}, nil},
+		{"work_order_resolved", "workOrders/" + raw, nil, nil},
+		{"visit_moved", "appointments/" + raw, nil, nil},
+		{"of the next build", "visits/" + raw, nil, nil},
+	} {
+		got, err := dispatch.Notice{Tenant: tenant, Subject: c.subject, Kind: c.kind, Payload: c.payload}.Watchers()
+		if (err != nil) != (c.want == nil) {
+			t.Errorf("%s %v: %v", c.kind, c.payload, err)
+			continue
+		}
+		var ids []string
+		for _, w := range got {
+			ids = append(ids, w.Workflow)
+		}
+		if diff := cmp.Diff(c.want, ids, cmpopts.EquateEmpty()); err == nil && diff != "" {
+			t.Errorf("%s %v (-want +got):\n%s", c.kind, c.payload, diff)
 		}
 	}
 }

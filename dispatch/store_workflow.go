@@ -1,11 +1,96 @@
 package dispatch
 
-import "context"
+import (
+	"context"
+	"time"
 
-// WorkflowTx keeps the due rows of sleeping workflows.
+	"github.com/google/uuid"
+)
+
+// WorkflowTx keeps the due rows of sleeping workflows and what became of
+// deliveries.
 type WorkflowTx interface {
-	// SetWakeup writes or moves the wakeup of a workflow.
+	// SetWakeup writes or moves the wakeup of a workflow. It answers what was
+	// asked before its transaction began; a look asked for since then stays due.
 	SetWakeup(ctx context.Context, w Wakeup) error
-	// ClearWakeup removes it; that there is none is fine.
+	// ClearWakeup removes it; that there is none is fine, and one with a look
+	// asked for since the transaction began stays.
 	ClearWakeup(ctx context.Context, workflow string) error
+	// SettleDelivery writes state, reason, receipt and due time of a delivery
+	// that d.Lease holds. held is false if another sender has taken it over
+	// meanwhile: then nothing was written.
+	SettleDelivery(ctx context.Context, d Delivery) (held bool, err error)
 }
+
+// RelayStore is the store as the loops of a worker need it, before a tenant is
+// known: claims across tenants, of due rows only. Leases and the retention of
+// what is trimmed are on the real clock, due times on the domain's.
+type RelayStore interface {
+	// ClaimNotices takes the oldest undelivered notice of up to limit subjects
+	// for the length of the lease, oldest first. Notices behind a subject's
+	// oldest wait, also while that one is leased, so that order holds.
+	ClaimNotices(ctx context.Context, limit int, lease time.Duration) ([]LeasedNotice, error)
+	// AskLooks notes that the workflows of these wakeups have to look at their
+	// rows, whatever their due times, and are being told so until the lease
+	// ends: then ClaimWakeups gives them.
+	AskLooks(ctx context.Context, asked []Wakeup, lease time.Duration) error
+	// ForgetLooks removes wakeups of workflows that have ended for ever.
+	ForgetLooks(ctx context.Context, ended []Wakeup) error
+	// MarkDelivered ends the notices that their leases still hold and gives how
+	// many that were; a relay that lost its lease marks nothing.
+	MarkDelivered(ctx context.Context, notices []LeasedNotice) (int, error)
+	// PostponeNotices gives up the leases and keeps each notice's LastError;
+	// the notice can be claimed again after its RetryIn.
+	PostponeNotices(ctx context.Context, notices []LeasedNotice) error
+	// ClaimWakeups takes up to limit wakeups that are overdue by more than grace
+	// or that were asked for and not answered while their lease ran.
+	ClaimWakeups(ctx context.Context, limit int, grace, lease time.Duration) ([]Wakeup, error)
+	// ReleaseWakeups ends the leases, because nobody could be nudged.
+	ReleaseWakeups(ctx context.Context, wakeups []Wakeup) error
+	// ClaimDeliveries takes up to limit due deliveries and counts an attempt of
+	// each.
+	ClaimDeliveries(ctx context.Context, limit int, lease time.Duration) ([]LeasedDelivery, error)
+	// OverdueHolds gives holds that nobody released after their time.
+	OverdueHolds(ctx context.Context, limit int) ([]OverdueHold, error)
+	// Trim deletes up to limit idempotency keys and up to limit delivered
+	// notices that are older than the retention of each, and gives how many of
+	// both.
+	Trim(ctx context.Context, limit int, requests, notices time.Duration) (int, error)
+	// Backlog counts what is due and not done yet.
+	Backlog(ctx context.Context) (Backlog, error)
+}
+
+// LeasedNotice is a notice in the hands of one relay.
+type LeasedNotice struct {
+	Notice
+	Lease    uuid.UUID
+	Attempts int // with this one
+	// LastError and RetryIn say why it is put back and for how long.
+	LastError string
+	RetryIn   time.Duration
+}
+
+// LeasedDelivery is a delivery in the hands of one sender, which its Lease
+// names.
+type LeasedDelivery struct {
+	Tenant TenantID
+	Delivery
+}
+
+// OverdueHold names a hold whose time is over.
+type OverdueHold struct {
+	Tenant TenantID
+	Hold   HoldID
+}
+
+// Backlog is what is due and not done yet, over all tenants. A replay moves the
+// clock when it is zero; an operator watches that it does not grow.
+type Backlog struct {
+	Notices    int // not delivered
+	Looks      int // workflows that are due or were asked to look
+	Deliveries int // pending and due
+	Holds      int // overdue and not released
+}
+
+// IsZero reports whether nothing is due.
+func (b Backlog) IsZero() bool { return b == Backlog{} }

@@ -128,11 +128,13 @@ CREATE TABLE notices (
     leased_until  timestamptz, -- on the real clock, like every lease
     lease         uuid, -- fencing: only the holder of this lease may mark the row
     last_error    text NOT NULL DEFAULT '',
-    delivered_at  timestamptz,
+    delivered_at  timestamptz, -- on the real clock
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, subject, version, kind)
 );
 CREATE INDEX notices_pending ON notices (tenant_id, subject, version, id) WHERE delivered_at IS NULL;
+CREATE INDEX notices_queue ON notices (id) WHERE delivered_at IS NULL; -- ids sort by time
+CREATE INDEX notices_delivered ON notices (delivered_at) WHERE delivered_at IS NOT NULL; -- for trimming
 CALL guard_tenant('notices');
 CREATE POLICY relay ON notices TO firstfix_relay USING (true);
 GRANT SELECT, UPDATE (attempts, leased_until, lease, last_error, delivered_at), DELETE ON notices TO firstfix_relay;
@@ -147,13 +149,17 @@ CREATE TABLE wakeups (
     kind         text NOT NULL, -- name of the workflow
     subject      text NOT NULL, -- its input
     due_at       timestamptz NOT NULL, -- domain time
-    leased_until timestamptz,
+    -- When the relay last asked for a look because of a notice, on the real
+    -- clock; a look whose transaction began later answers it.
+    asked_at     timestamptz,
+    leased_until timestamptz, -- on the real clock: not nudged before
     PRIMARY KEY (tenant_id, workflow_id)
 );
-CREATE INDEX wakeups_due ON wakeups (due_at);
+-- One order for both: what was asked for is due before everything else.
+CREATE INDEX wakeups_due ON wakeups ((CASE WHEN asked_at IS NULL THEN due_at ELSE '-infinity'::timestamptz END), workflow_id);
 CALL guard_tenant('wakeups');
 CREATE POLICY relay ON wakeups TO firstfix_relay USING (true);
-GRANT SELECT, UPDATE (leased_until) ON wakeups TO firstfix_relay;
+GRANT SELECT, INSERT, UPDATE (asked_at, leased_until), DELETE ON wakeups TO firstfix_relay;
 
 CREATE TABLE operations (
     tenant_id   uuid NOT NULL REFERENCES tenants (id),
