@@ -71,7 +71,7 @@ func scanFaults(m proto.Message) ([]dispatch.FieldViolation, error) {
 	var faults []dispatch.FieldViolation
 	err := protorange.Range(m.ProtoReflect(), func(p protopath.Values) error {
 		last := p.Index(-1)
-		field := fieldOf(p)
+		field := reached(p)
 		switch v := last.Value.Interface().(type) {
 		case string:
 			if strings.ContainsRune(v, 0) {
@@ -90,8 +90,8 @@ func scanFaults(m proto.Message) ([]dispatch.FieldViolation, error) {
 	return faults, err
 }
 
-// fieldOf gives the field whose value, or whose element, a walk has reached.
-func fieldOf(p protopath.Values) protoreflect.FieldDescriptor {
+// reached gives the field whose value, or whose element, a walk has reached.
+func reached(p protopath.Values) protoreflect.FieldDescriptor {
 	for i := len(p.Path) - 1; i >= 0; i-- {
 		if step := p.Path[i]; step.Kind() == protopath.FieldAccessStep {
 			return step.FieldDescriptor()
