@@ -41,16 +41,16 @@ type TakenBreak struct {
 
 // Cost is a cost and its parts in the caller's unit, each rounded by itself.
 type Cost struct {
-	Total      int64
-	Travel     int64 // distance and time under way
-	Work       int64 // from leaving to returning
-	Overtime   int64
-	Fixed      int64
-	Windows    int64 // early and late begins
-	Assignment int64 // preferences, soft skills, expected returns
-	Disruption int64
-	Broken     int64 // soft limits, breaks and on-time floors
-	LeftOut    int64 // optional jobs not served
+	Total      int64 `json:"total"`
+	Travel     int64 `json:"travel"`     // distance and time under way
+	Work       int64 `json:"work"`       // from leaving to returning
+	Overtime   int64 `json:"overtime"`   // after the shift's end
+	Fixed      int64 `json:"fixed"`      // using the shifts at all
+	Windows    int64 `json:"windows"`    // early and late begins
+	Assignment int64 `json:"assignment"` // preferences, soft skills, expected returns
+	Disruption int64 `json:"disruption"` // moves away from the published plan
+	Broken     int64 `json:"broken"`     // soft limits, breaks and on-time floors
+	LeftOut    int64 `json:"left_out"`   // optional jobs not served
 }
 
 // costParts is Cost in internal units.

@@ -113,19 +113,33 @@ func (s *search) sortMany() {
 }
 
 // recreate inserts the absent jobs one after the other where they cost least,
-// now and then overlooking a place.
-func (s *search) recreate() {
+// now and then overlooking a place. It gives up, and returns false, once the
+// plan costs more than the limit whatever happens to the jobs still absent:
+// an insertion never makes a route cheaper, or only in odd cases.
+func (s *search) recreate(limit int64) bool {
 	s.sortAbsent()
-	left := s.absent[:0]
+	var pending int64 // price of leaving out what is still to be placed
 	for _, j := range s.absent {
+		pending += s.p.leaveOut[j]
+	}
+	kept := 0
+	for i, j := range s.absent {
+		pending -= s.p.leaveOut[j]
 		at := s.cheapest(j)
 		if at.shift < 0 || at.cost >= s.p.leaveOut[j] {
-			left = append(left, j)
-			continue
+			s.absent[kept] = j
+			kept++
+		} else {
+			s.put(j, at)
 		}
-		s.put(j, at)
+		if s.cost-pending >= limit {
+			kept += copy(s.absent[kept:], s.absent[i+1:])
+			s.absent = s.absent[:kept]
+			return false
+		}
 	}
-	s.absent = left
+	s.absent = s.absent[:kept]
+	return true
 }
 
 func (s *search) put(j int32, at place) {
@@ -140,69 +154,111 @@ func (s *search) put(j int32, at place) {
 	s.changed(r, len(r.jobs) == 1)
 }
 
-// cheapest returns the best place for j among all routes, overlooking each with
-// the probability of a blink.
+// cheapest returns the best place for j, overlooking each route with the
+// probability of a blink. With many routes it asks those of j's neighbours and
+// an empty one of each kind; the others only if none of these takes j.
 func (s *search) cheapest(j int32) place {
-	p := s.p
 	best := place{shift: -1, cost: forbidden}
 	s.look++
 	row := s.cache[int(j)*len(s.routes) : (int(j)+1)*len(s.routes)]
-	blink := uint64(s.shape.blink * (1 << 32))
-	for _, v := range s.able[p.class[j]] {
-		stamp := s.stamps[v]
-		if stamp == emptyStamp {
+	able := s.able[s.p.class[j]]
+	if s.used > manyRoutes {
+		for _, c := range s.near.of(j)[:min(askedNeighbours, s.near.width)] {
+			if v := s.in[c]; v >= 0 && s.asked[v] != s.look {
+				s.asked[v] = s.look
+				if s.p.fits[int(s.p.class[j])*len(s.routes)+int(v)] != forbidden {
+					s.ask(row, j, v, &best)
+				}
+			}
+		}
+		s.askEmpty(row, j, able, &best)
+		if best.shift >= 0 {
+			return best
+		}
+		s.look++
+	}
+	for _, v := range able {
+		if s.stamps[v] == emptyStamp {
 			if s.seen[s.kind[v]] == s.look {
 				continue
 			}
 			s.seen[s.kind[v]] = s.look
 		}
-		e := &row[v]
-		if e.stamp != stamp {
-			s.fill(e, j, v)
-		}
-		if e.cost >= best.cost {
-			continue
-		}
-		if s.rng.next()>>32 < blink {
-			if e.second < best.cost {
-				best = place{v, int32(e.secondAt), e.second}
-			}
-			continue
-		}
-		best = place{v, int32(e.at), e.cost}
+		s.ask(row, j, v, &best)
 	}
 	return best
+}
+
+// manyRoutes is from how many routes on recreate asks only those of a job's
+// neighbours, askedNeighbours how many neighbours those are.
+const (
+	manyRoutes      = 24
+	askedNeighbours = 64
+)
+
+// askEmpty looks at one empty shift of each kind.
+func (s *search) askEmpty(row []spot, j int32, able []int32, best *place) {
+	for _, v := range able {
+		if s.stamps[v] != emptyStamp || s.seen[s.kind[v]] == s.look {
+			continue
+		}
+		s.seen[s.kind[v]] = s.look
+		s.ask(row, j, v, best)
+		if len(s.seen) == 1 {
+			return
+		}
+	}
+}
+
+// ask improves best by the best place for j in the route of shift v.
+func (s *search) ask(row []spot, j, v int32, best *place) {
+	e := &row[v]
+	if e.stamp != s.stamps[v] {
+		s.fill(e, j, v)
+	}
+	if e.cost >= best.cost {
+		return
+	}
+	if s.rng.next() < s.blink {
+		if second := &s.runners[int(j)*len(s.routes)+int(v)]; second.cost < best.cost {
+			*best = place{v, second.at, second.cost}
+		}
+		return
+	}
+	*best = place{v, e.at, e.cost}
 }
 
 // fill finds the two best places for j in a route.
 func (s *search) fill(e *spot, j, v int32) {
 	p := s.p
 	r := &s.routes[v]
-	*e = spot{cost: forbidden, second: forbidden, stamp: r.stamp}
+	second := &s.runners[int(j)*len(s.routes)+int(v)]
+	*e = spot{cost: forbidden, stamp: s.stamps[v]}
+	second.cost = forbidden
 	sh := &p.shifts[v]
 	if r.broken != RuleNone || p.roomFor(r, j) != RuleNone {
 		return
 	}
 	prof := &p.profiles[sh.profile]
 	if p.simple[j] && !r.rich && !sh.own && prof.out != nil && sh.maxTravel == 0 && sh.maxDistance == 0 {
-		s.fillPlain(e, r, sh, prof, j)
+		s.fillPlain(e, second, r, sh, prof, j)
 	} else {
-		s.fillAny(e, r, sh, prof, j)
+		s.fillAny(e, second, r, sh, prof, j)
 	}
 }
 
-func (e *spot) offer(cost int64, k int) {
+func (e *spot) offer(second *runner, cost int64, k int) {
 	if cost < e.cost {
-		e.second, e.secondAt = e.cost, e.at
-		e.cost, e.at = cost, int16(k)
-	} else if cost < e.second {
-		e.second, e.secondAt = cost, int16(k)
+		*second = runner{e.cost, e.at}
+		e.cost, e.at = cost, int32(k)
+	} else if cost < second.cost {
+		*second = runner{cost, int32(k)}
 	}
 }
 
 // fillPlain is the loop in which the search spends its time: hard windows, flat
 // tables, nothing to price but legs.
-func (s *search) fillPlain(e *spot, r *route, sh *shift, prof *profile, j int32) {
+func (s *search) fillPlain(e *spot, second *runner, r *route, sh *shift, prof *profile, j int32) {
 	p := s.p
 	here := int(p.location[j]) * prof.stride
 	out := prof.out[here : here+prof.stride]
@@ -234,7 +290,7 @@ func (s *search) fillPlain(e *spot, r *route, sh *shift, prof *profile, j int32)
 				if perSecond != 0 {
 					cost += int64(in.seconds+to.seconds-n.seconds) * perSecond
 				}
-				e.offer(cost, k)
+				e.offer(second, cost, k)
 			}
 		}
 		at, clock = n.location, n.free
@@ -243,7 +299,7 @@ func (s *search) fillPlain(e *spot, r *route, sh *shift, prof *profile, j int32)
 
 // fillAny handles every rule. Legs bound the cost from below in all but odd
 // cases, so that only competitive places are walked.
-func (s *search) fillAny(e *spot, r *route, sh *shift, prof *profile, j int32) {
+func (s *search) fillAny(e *spot, second *runner, r *route, sh *shift, prof *profile, j int32) {
 	p := s.p
 	fit := p.fit(j, r.shift)
 	ws := p.windowsOf(j)
@@ -255,7 +311,7 @@ func (s *search) fillAny(e *spot, r *route, sh *shift, prof *profile, j int32) {
 			return
 		}
 		cost := d.cost + fit
-		if start > d.hi || cost >= e.second || p.overLimit(r, sh, &d) != RuleNone {
+		if start > d.hi || cost >= second.cost || p.overLimit(r, sh, &d) != RuleNone {
 			continue
 		}
 		if rich {
@@ -267,6 +323,6 @@ func (s *search) fillAny(e *spot, r *route, sh *shift, prof *profile, j int32) {
 			}
 			cost = s.t.parts.total() - r.cost
 		}
-		e.offer(cost, k)
+		e.offer(second, cost, k)
 	}
 }

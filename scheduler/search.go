@@ -33,12 +33,14 @@ type search struct {
 
 	// cache holds for each job and route the two best places, valid while the
 	// stamp is that of the route.
-	cache []spot
-	stamp uint32
-	able  [][]int32 // shifts by class of job
-	kind  []int32   // equal for shifts that are alike
-	seen  []uint32  // of kinds, the last job that looked at an empty shift of it
-	look  uint32
+	cache   []spot
+	runners []runner
+	stamp   uint32
+	able    [][]int32 // shifts by class of job
+	kind    []int32   // equal for shifts that are alike
+	seen    []uint32  // of kinds, the last job that looked at an empty shift of it
+	look    uint32
+	asked   []uint32 // of shifts, the last job that looked at its route
 
 	remote []int32 // travel to each job from the nearest begin of a shift
 	keys   []int64
@@ -49,14 +51,20 @@ type search struct {
 	bestStamps []uint32
 
 	shape shape
+	blink uint64 // shape.blink of the range of a random number
 }
 
-// spot is a job's two best places in one route.
+// spot is a job's best place in one route, runner the second best. They lie
+// apart because the second is wanted once in a hundred times.
 type spot struct {
-	cost, second int64
-	stamp        uint32
-	at, secondAt int16
-	_            int32
+	cost  int64
+	stamp uint32
+	at    int32
+}
+
+type runner struct {
+	cost int64
+	at   int32
 }
 
 // emptyStamp marks all routes without jobs: alike if their shifts are.
@@ -78,10 +86,11 @@ func newSearch(p *Problem, near *nearest, seed, stream uint64) *search {
 	s := &search{
 		p: p, rng: newRandom(seed, stream), near: near, t: newTiming(), shape: defaultShape,
 		routes: make([]route, shifts), stamps: make([]uint32, shifts), mark: make([]uint32, shifts),
-		in: make([]int32, n), cache: make([]spot, n*shifts), stamp: emptyStamp,
+		in: make([]int32, n), cache: make([]spot, n*shifts), runners: make([]runner, n*shifts), stamp: emptyStamp,
 		bestJobs: make([][]int32, shifts), bestStamps: make([]uint32, shifts),
 		best: math.MaxInt64,
 	}
+	s.blink = uint64(s.shape.blink * (1 << 63) * 2)
 	s.compileKinds()
 	s.able = make([][]int32, len(p.fits)/max(shifts, 1))
 	for c := range s.able {
@@ -138,7 +147,7 @@ func (s *search) compileKinds() {
 		}
 		s.kind = append(s.kind, id)
 	}
-	s.seen = make([]uint32, len(known))
+	s.seen, s.asked = make([]uint32, len(known)), make([]uint32, len(p.shifts))
 }
 
 // compileRemote measures how far jobs are from where technicians begin.

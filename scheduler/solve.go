@@ -90,7 +90,7 @@ func (p *Problem) assemble(jobs [][]int32) *Plan {
 // construct inserts what is absent for a first plan.
 func (s *search) construct() {
 	s.begin()
-	s.recreate()
+	s.recreate(math.MaxInt64)
 	s.keepBest()
 }
 
@@ -166,8 +166,8 @@ func (s *search) anneal(b *budget, a annealing) int64 {
 		}
 		s.begin()
 		s.ruin()
-		s.recreate()
-		if float64(s.cost-s.costBefore) >= -temperature*math.Log(1-s.rng.unit()) {
+		worse := -temperature * math.Log(1-s.rng.unit())
+		if !s.recreate(s.costBefore + int64(worse) + 1) {
 			s.undo()
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/firstfix/firstfix/cmd/internal/cputime"
 	"github.com/firstfix/firstfix/cmd/internal/solvefile"
 	"github.com/firstfix/firstfix/scheduler"
 )
@@ -33,19 +34,19 @@ func Solomon(path string, seconds float64, seed uint64, threads int) (Run, error
 	if err != nil {
 		return Run{}, fmt.Errorf("%s: %w", path, err)
 	}
-	start := CPUSeconds()
+	start := cputime.Seconds()
 	p, err := scheduler.NewProblem(c.Model)
 	if err != nil {
 		return Run{}, fmt.Errorf("%s: %w", path, err)
 	}
 	plan, stats, err := scheduler.Solve(context.Background(), p, scheduler.Options{
 		Seed: seed, Threads: threads,
-		Progress: func(scheduler.Progress) float64 { return (CPUSeconds() - start) / seconds },
+		Progress: func(scheduler.Progress) float64 { return (cputime.Seconds() - start) / seconds },
 	})
 	if err != nil {
 		return Run{}, err
 	}
-	used := CPUSeconds() - start
+	used := cputime.Seconds() - start
 	if report := scheduler.Verify(p.Model(), plan); len(report.Violations) > 0 {
 		return Run{}, fmt.Errorf("%s: plan is wrong: %v", path, report.Violations[0])
 	}

@@ -31,3 +31,47 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Where, e.What) }
+
+// ExitCode makes a wrong file end the command with status 2.
+func (e *Error) ExitCode() int { return 2 }
+
+// Job is the file's name of a job.
+func (c *Case) Job(j int) string { return name(c.JobNames, j) }
+
+// Shift is the file's name of a shift.
+func (c *Case) Shift(v int) string { return name(c.ShiftNames, v) }
+
+func name(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprint(i)
+}
+
+// Problem compiles the case, naming the file's faults.
+func (c *Case) Problem() (*scheduler.Problem, error) {
+	p, err := scheduler.NewProblem(c.Model)
+	if err != nil {
+		return nil, &Error{Where: "problem", What: err.Error()}
+	}
+	return p, nil
+}
+
+// Reasons says for each unassigned job of a plan why no shift takes it as the
+// plan stands.
+func Reasons(p *scheduler.Problem, plan *scheduler.Plan) (map[int]string, error) {
+	live, err := scheduler.NewLive(p, plan)
+	if err != nil {
+		return nil, err
+	}
+	reasons := make(map[int]string, len(plan.Unassigned))
+	for _, j := range plan.Unassigned {
+		found, refused := live.Quote(j, scheduler.Among{})
+		if refused != nil {
+			reasons[j] = refused.Why.String()
+		} else {
+			reasons[j] = fmt.Sprintf("serving it would cost %d more", found.Marginal)
+		}
+	}
+	return reasons, nil
+}
