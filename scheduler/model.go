@@ -199,11 +199,14 @@ type Shift struct {
 	Done []DoneStop
 }
 
-// Break is owed once, beginning inside [From, To].
+// Break is owed once, beginning inside [From, To], by a technician who is still
+// out when To has passed; with Always by every technician who goes out. The
+// breaks of a shift agree on Always.
 type Break struct {
 	From, To int64
 	Duration int64
 	Unpaid   bool
+	Always   bool
 	// Taken is set when the break lies in the past.
 	Taken bool
 }

@@ -81,7 +81,7 @@ type shift struct {
 
 type pause struct {
 	from, to, duration int32
-	unpaid             bool
+	unpaid, always     bool
 	index              int32 // in Shift.Breaks
 }
 
@@ -244,7 +244,7 @@ func (p *Problem) compileShifts() {
 			if b.Taken || (int32(b.To) < s.ready && (len(in.Done) > 0 || in.NotBefore != 0)) {
 				continue
 			}
-			s.breaks = append(s.breaks, pause{int32(b.From), int32(b.To), int32(b.Duration), b.Unpaid, int32(i)})
+			s.breaks = append(s.breaks, pause{int32(b.From), int32(b.To), int32(b.Duration), b.Unpaid, b.Always, int32(i)})
 		}
 		s.own = s.ownOut != 0 || s.ownHome != 0
 		s.rich = len(s.breaks) > 0 || s.perDuration != 0 || (s.perOvertime != 0 && in.MaxOvertime > 0) ||

@@ -87,9 +87,9 @@ func randomShift(rng *rand.Rand, v, technicians, jobs int) Shift {
 		s.OwnTravelOut, s.OwnTravelHome = int64(rng.IntN(hour)), int64(rng.IntN(hour))
 	}
 	if rng.IntN(2) == 0 {
-		s.Breaks = append(s.Breaks, Break{From: day + 11*hour, To: day + 12*hour + 1800, Duration: 1800, Unpaid: rng.IntN(2) == 0})
+		s.Breaks = append(s.Breaks, Break{From: day + 11*hour, To: day + 12*hour + 1800, Duration: 1800, Unpaid: rng.IntN(2) == 0, Always: v%3 == 0})
 		if rng.IntN(3) == 0 {
-			s.Breaks = append(s.Breaks, Break{From: day + 14*hour, To: day + 15*hour, Duration: 900})
+			s.Breaks = append(s.Breaks, Break{From: day + 14*hour, To: day + 15*hour, Duration: 900, Always: v%3 == 0})
 		}
 	}
 	if rng.IntN(4) == 0 {

@@ -329,10 +329,12 @@ func breakKey(breaks []pause) string {
 		for _, x := range []int32{b.from, b.to, b.duration} {
 			text = append(text, byte(x), byte(x>>8), byte(x>>16), byte(x>>24))
 		}
-		if b.unpaid {
-			text = append(text, 1)
-		} else {
-			text = append(text, 0)
+		for _, yes := range []bool{b.unpaid, b.always} {
+			if yes {
+				text = append(text, 1)
+			} else {
+				text = append(text, 0)
+			}
 		}
 	}
 	return string(text)

@@ -261,7 +261,7 @@ func (t *timing) begin(ws []window, arrive int32, k int, patient bool) (int32, b
 func (p *Problem) goHome(t *timing, s *shift, seq []int32, clock int32, next int) bool {
 	n := len(seq)
 	home := clock + t.seconds[n]
-	for ; next < len(s.breaks) && home > s.breaks[next].to; next++ {
+	for ; next < len(s.breaks) && (s.breaks[next].always || home > s.breaks[next].to); next++ {
 		b := &s.breaks[next]
 		from := max(clock, b.from)
 		if from > b.to {

@@ -146,6 +146,11 @@ func (c *checker) shift(v int) {
 			c.add("%s: its window begins or ends before that of break %d; want breaks in order", where, i-1)
 		}
 	}
+	for i := range s.Breaks {
+		if s.Breaks[i].Always != s.Breaks[0].Always {
+			c.add("%s: break %d: always is %v; want the same for all breaks of a shift", at, i, s.Breaks[i].Always)
+		}
+	}
 	for i, amount := range s.Stock {
 		if amount < 0 {
 			c.add("%s: stock of part %d is %d; want 0 or more", at, i, amount)

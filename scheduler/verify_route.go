@@ -304,7 +304,7 @@ func (v *verifier) breaks(c *costParts, r *Route, s *Shift, w clocked) {
 	onlyDone := len(r.Stops) == len(s.Done)
 	for i, b := range s.Breaks {
 		past := b.Taken || (b.To < w.readyAt && (len(s.Done) > 0 || s.NotBefore != 0))
-		if taken[i] || past || w.home <= b.To || onlyDone {
+		if taken[i] || past || (w.home <= b.To && !b.Always) || onlyDone {
 			continue
 		}
 		v.exceed(c, &c.broken, RuleBreak, 1, r.Shift, -1, "break %d is owed: work lasts until %d", i, w.home)

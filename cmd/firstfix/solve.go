@@ -14,8 +14,8 @@ import (
 	"github.com/firstfix/firstfix/scheduler"
 )
 
-// SolveCmd plans a problem from a file. docs/solver.md describes the formats.
-type SolveCmd struct {
+// solveCommand plans a problem from a file. docs/solver.md describes the formats.
+type solveCommand struct {
 	Format     string        `enum:"solomon,firstfix,vroom" default:"firstfix" help:"Format of the file: ${enum}."`
 	Time       time.Duration `default:"10s" help:"Budget in CPU time of the process."`
 	Iterations int64         `help:"Budget in iterations per thread instead; makes the plan reproducible."`
@@ -36,30 +36,26 @@ type problem struct {
 
 // Run solves the file and prints the plan. A wrong file is a solvefile.Error,
 // which exits with status 2.
-func (c *SolveCmd) Run() error {
-	return c.run(context.Background(), os.Stdout, os.Stderr)
-}
-
-func (c *SolveCmd) run(ctx context.Context, stdout, stderr *os.File) error {
+func (c *solveCommand) Run(ctx context.Context, out *streams) error {
 	if c.Time <= 0 || c.Threads < 1 || c.Iterations < 0 {
-		return fmt.Errorf("solve: time %v, threads %d, iterations %d; want time and threads above zero", c.Time, c.Threads, c.Iterations)
+		return fmt.Errorf("time %v, threads %d, iterations %d; want time and threads above zero", c.Time, c.Threads, c.Iterations)
 	}
 	in, err := c.read()
 	if err != nil {
-		return fmt.Errorf("solve %s: %w", c.File, err)
+		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	p, err := in.Problem()
 	if err != nil {
-		return fmt.Errorf("solve %s: %w", c.File, err)
+		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	show := isTerminal(stderr)
+	show := isTerminal(out.Err)
 	o := scheduler.Options{Warm: in.warm, Seed: c.Seed, Threads: c.Threads, Iterations: c.Iterations}
 	shown := time.Time{}
 	o.Progress = func(s scheduler.Progress) float64 {
 		used := cputime.Seconds()
 		if show && time.Since(shown) > 200*time.Millisecond {
 			shown = time.Now()
-			fmt.Fprintf(stderr, "\r%6.1f s  cost %d  unassigned %d  iterations %d ", used, s.Cost, s.Unassigned, s.Iterations)
+			fmt.Fprintf(out.Err, "\r%6.1f s  cost %d  unassigned %d  iterations %d ", used, s.Cost, s.Unassigned, s.Iterations)
 		}
 		if c.Iterations > 0 {
 			return 0
@@ -68,19 +64,19 @@ func (c *SolveCmd) run(ctx context.Context, stdout, stderr *os.File) error {
 	}
 	plan, stats, err := scheduler.Solve(ctx, p, o)
 	if err != nil {
-		return fmt.Errorf("solve %s: %w", c.File, err)
+		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	if show {
-		fmt.Fprint(stderr, "\r\033[K")
+		fmt.Fprint(out.Err, "\r\033[K")
 	}
 	effort := solvefile.Effort{Seconds: cputime.Seconds(), Iterations: stats.Iterations, Threads: stats.Threads}
 	if report := scheduler.Verify(p.Model(), plan); len(report.Violations) > 0 {
-		return fmt.Errorf("solve %s: the plan found breaks a rule, which is a fault of the solver: %v", c.File, report.Violations[0])
+		return fmt.Errorf("%s: the plan found breaks a rule, which is a fault of the solver: %v", c.File, report.Violations[0])
 	}
-	return c.write(in, p, plan, effort, stdout)
+	return c.write(in, p, plan, effort, out.Out)
 }
 
-func (c *SolveCmd) read() (*problem, error) {
+func (c *solveCommand) read() (*problem, error) {
 	f, err := os.Open(c.File)
 	if err != nil {
 		return nil, err
@@ -111,7 +107,7 @@ func (c *SolveCmd) read() (*problem, error) {
 	}
 }
 
-func (c *SolveCmd) write(in *problem, p *scheduler.Problem, plan *scheduler.Plan, e solvefile.Effort, stdout *os.File) error {
+func (c *solveCommand) write(in *problem, p *scheduler.Problem, plan *scheduler.Plan, e solvefile.Effort, stdout io.Writer) error {
 	reasons, err := solvefile.Reasons(p, plan)
 	if err != nil {
 		return err
@@ -149,7 +145,11 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return f.Close()
 }
 
-func isTerminal(f *os.File) bool {
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

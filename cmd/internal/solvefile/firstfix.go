@@ -84,6 +84,7 @@ type breakDoc struct {
 	To       int64 `json:"to"`
 	Duration int64 `json:"duration"`
 	Unpaid   bool  `json:"unpaid"`
+	Always   bool  `json:"always"`
 	Taken    bool  `json:"taken"`
 }
 

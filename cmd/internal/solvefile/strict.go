@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -82,8 +85,8 @@ func (s *shape) check(path string, v any, t reflect.Type) {
 			s.bad(path, "is %s; want an object", kindOf(v))
 			return
 		}
-		for k, e := range fields {
-			s.check(path+"."+k, e, t.Elem())
+		for _, k := range slices.Sorted(maps.Keys(fields)) {
+			s.check(path+"."+k, fields[k], t.Elem())
 		}
 	default:
 		s.scalar(path, v, t)
@@ -102,7 +105,8 @@ func (s *shape) object(path string, v any, t reflect.Type) {
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		known[tag] = f.Type
 	}
-	for k, e := range fields {
+	for _, k := range slices.Sorted(maps.Keys(fields)) {
+		e := fields[k]
 		ft, ok := known[k]
 		switch {
 		case ok:
@@ -126,6 +130,13 @@ func (s *shape) scalar(path string, v any, t reflect.Type) {
 	case reflect.Float64:
 		if _, ok := v.(json.Number); !ok {
 			s.bad(path, "is %s; want a number", kindOf(v))
+		}
+	case reflect.Uint64:
+		n, ok := v.(json.Number)
+		if !ok {
+			s.bad(path, "is %s; want a whole number", kindOf(v))
+		} else if _, err := strconv.ParseUint(n.String(), 10, 64); err != nil {
+			s.bad(path, "is %s; want a whole number of 0 or more", n)
 		}
 	default: // integers
 		n, ok := v.(json.Number)

@@ -261,7 +261,7 @@ func (b *vroomReader) limits(path string, in *vroomVehicle, out *scheduler.Shift
 
 func (b *vroomReader) breaks(path string, in *vroomVehicle, out *scheduler.Shift) {
 	for k, br := range in.Breaks {
-		x := scheduler.Break{From: out.From, To: out.To, Duration: br.Service}
+		x := scheduler.Break{From: out.From, To: out.To, Duration: br.Service, Always: true}
 		if len(br.TimeWindows) > 1 {
 			b.bad(fmt.Sprintf("%s.breaks[%d].time_windows", path, k), "has %d windows; want one", len(br.TimeWindows))
 		}
