@@ -92,6 +92,17 @@ func JudgeFirstTimeFix(w WorkOrder, corrective bool, visits []Visit, later []Wor
 	return FixJudgement{Verdict: FirstTimeFix}
 }
 
+// FirstAttempt is the first of the visits of a work order that came to something,
+// in their order: the one that is praised or blamed. Zero where there is none.
+func FirstAttempt(visits []Visit) Visit {
+	for _, v := range visits {
+		if v.Outcome == OutcomeResolved || v.Outcome == OutcomeNeedsReturn {
+			return v
+		}
+	}
+	return Visit{}
+}
+
 // FixWindowEnd is the end of a fix window of days calendar days after resolved,
 // at the same wall-clock time in zone.
 func FixWindowEnd(resolved time.Time, days int, zone *time.Location) time.Time {

@@ -63,8 +63,8 @@ type FixTx interface {
 	// not cancelled and are about the same issue as w: same asset, or same site
 	// and service, or linked to it by hand. By the time they were opened.
 	RepeatsOf(ctx context.Context, w WorkOrder, from, to time.Time) ([]WorkOrder, error)
-	// ProvisionalFixes gives the work orders for the same issue as w that were
-	// resolved before it was opened and whose current fix window is still
-	// running then, by id.
-	ProvisionalFixes(ctx context.Context, w WorkOrder) ([]WorkOrderID, error)
+	// ProvisionalFixes gives the episodes whose fix window still runs and which w
+	// may spoil: of work orders about the same issue that were resolved before w
+	// was opened. By work order.
+	ProvisionalFixes(ctx context.Context, w WorkOrder) ([]FixEpisode, error)
 }

@@ -88,24 +88,24 @@ func (t *tx) RepeatsOf(ctx context.Context, w dispatch.WorkOrder, from, to time.
 }
 
 const provisionalFixesSQL = `
-SELECT w.id
-FROM work_orders w
-JOIN fix_episodes f ON f.tenant_id = w.tenant_id AND f.work_order_id = w.id AND f.episode = w.episode
-WHERE w.tenant_id = @tenant AND w.id <> @id AND f.state = 'provisional'
-	AND f.resolved_at <= @opened AND f.due_at > @opened
-	AND w.id IN (
-		SELECT o.id FROM work_orders o WHERE o.tenant_id = @tenant AND o.site_id = @site AND o.service_id = @service
-		UNION
-		SELECT o.id FROM work_orders o WHERE o.tenant_id = @tenant AND o.asset_id = @asset
-		UNION
-		SELECT @corrects
-	)
-ORDER BY w.id`
+SELECT f.work_order_id, f.episode, f.service_id, f.technician_id, f.resolved_at, f.window_days, f.due_at, f.state,
+	f.verdict, f.reason, f.repeat_work_order_id, f.judged_at, f.version
+FROM (
+	SELECT w.id, w.episode FROM work_orders w
+	WHERE w.tenant_id = @tenant AND w.site_id = @site AND w.service_id = @service
+	UNION
+	SELECT w.id, w.episode FROM work_orders w WHERE w.tenant_id = @tenant AND w.asset_id = @asset
+	UNION
+	SELECT w.id, w.episode FROM work_orders w WHERE w.tenant_id = @tenant AND w.id = @corrects
+) same
+JOIN fix_episodes f ON f.tenant_id = @tenant AND f.work_order_id = same.id AND f.episode = same.episode
+WHERE f.state = 'provisional' AND same.id <> @id AND f.resolved_at < @opened AND f.due_at > @opened
+ORDER BY f.work_order_id`
 
 // ProvisionalFixes implements dispatch.FixTx.
-func (t *tx) ProvisionalFixes(ctx context.Context, w dispatch.WorkOrder) ([]dispatch.WorkOrderID, error) {
+func (t *tx) ProvisionalFixes(ctx context.Context, w dispatch.WorkOrder) ([]dispatch.FixEpisode, error) {
 	return many(ctx, t, provisionalFixesSQL, pgx.NamedArgs{
 		"id": w.ID, "site": w.Site, "service": w.Service, "asset": orNull(w.Asset),
 		"corrects": orNull(w.Corrects), "opened": w.OpenedAt,
-	}, pgx.RowTo[dispatch.WorkOrderID])
+	}, scanFix)
 }
