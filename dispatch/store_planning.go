@@ -2,7 +2,7 @@ package dispatch
 
 import "context"
 
-// PlanningTx keeps the versions of plans.
+// PlanningTx keeps the versions of plans, and what the dispatcher looks at.
 type PlanningTx interface {
 	// CreatePlan writes a plan as the next version of its day, and gives it with
 	// that version. A published plan supersedes the one before.
@@ -18,4 +18,49 @@ type PlanningTx interface {
 	// DayVersion changes whenever a shift of the day, one of its commitments, or
 	// the set of the area's unassigned visits changes.
 	DayVersion(ctx context.Context, area PlanningAreaID, date Date) (int64, error)
+
+	// ListWorkOrders pages by id, which is the order of their making.
+	ListWorkOrders(ctx context.Context, filter WorkOrderFilter, page Page) (orders []WorkOrder, next string, err error)
+	// ListVisits pages by id, which is the order of their making.
+	ListVisits(ctx context.Context, filter VisitFilter, page Page) (visits []ListedVisit, next string, err error)
+	// GetListedVisits reads visits with what is shown beside them, by id.
+	GetListedVisits(ctx context.Context, ids []VisitID) ([]ListedVisit, error)
+	// FixOf reads the last episode of a work order; found is false where it was
+	// never resolved.
+	FixOf(ctx context.Context, id WorkOrderID) (episode FixEpisode, found bool, err error)
+}
+
+// WorkOrderFilter narrows a list of work orders; zero fields do not.
+type WorkOrderFilter struct {
+	State             WorkOrderState
+	PlanningArea      PlanningAreaID
+	Site              SiteID
+	Customer          CustomerID
+	Service           ServiceID
+	ExternalReference string
+	MostPriority      int  // at most this number, 1 is the most urgent
+	Opened            Span // a zero end does not bound
+	Due               Span
+}
+
+// VisitFilter narrows a list of visits; zero fields do not.
+type VisitFilter struct {
+	State        VisitState
+	Outcome      Outcome
+	PlanningArea PlanningAreaID
+	WorkOrder    WorkOrderID
+	Appointment  AppointmentID
+	Technician   TechnicianID // who does or did it, or is meant to
+}
+
+// ListedVisit is a visit with what its reader needs to know beside it.
+type ListedVisit struct {
+	Visit
+	Window  Window     // promised, zero where nothing was
+	Planned Commitment // zero where it is unassigned
+	Service ServiceID
+	// Priority and Site are those of its work order; of the site, what the way
+	// there needs.
+	Priority int
+	Site     Site
 }

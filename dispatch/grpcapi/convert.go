@@ -18,21 +18,24 @@ import (
 	"github.com/firstfix/firstfix/dispatch"
 )
 
-// parseName reads the resource name in a required field.
-func parseName[K dispatch.Kind](field, name string) (dispatch.ID[K], error) {
+// parseName reads the resource name in a required field into an id, whose type
+// says which kind is expected.
+func parseName[K dispatch.Kind](field, name string, into *dispatch.ID[K]) error {
 	id, err := dispatch.ParseName[K](name)
 	if err != nil {
-		return id, dispatch.InvalidField(dispatch.ReasonInvalidRequest, field, "%s", err)
+		return dispatch.InvalidField(dispatch.ReasonInvalidRequest, field, "%s", err)
 	}
-	return id, nil
+	*into = id
+	return nil
 }
 
-// parseOptionalName is parseName for a field that may be empty.
-func parseOptionalName[K dispatch.Kind](field, name string) (dispatch.ID[K], error) {
+// parseOptionalName is parseName for a field that may be empty: the zero id.
+func parseOptionalName[K dispatch.Kind](field, name string, into *dispatch.ID[K]) error {
 	if name == "" {
-		return dispatch.ID[K]{}, nil
+		*into = dispatch.ID[K]{}
+		return nil
 	}
-	return parseName[K](field, name)
+	return parseName(field, name, into)
 }
 
 // nameOrEmpty is the name of an id, "" for none.

@@ -125,12 +125,12 @@ func (c condition) instant() (time.Time, error) {
 
 // enumWord reads a condition's value as a value of an enum, with or without its
 // prefix, and gives it as the domain spells it.
-func enumWord[S ~string](c condition, enum protoreflect.EnumDescriptor, words map[protoreflect.EnumNumber]S) (S, error) {
+func enumWord[S ~string](c condition, enum protoreflect.EnumDescriptor, words map[int32]S) (S, error) {
 	prefix := string(enum.Values().Get(0).Name())
 	prefix = prefix[:len(prefix)-len("UNSPECIFIED")]
 	for _, name := range []string{c.value, prefix + c.value} {
 		if v := enum.Values().ByName(protoreflect.Name(name)); v != nil {
-			if word, ok := words[v.Number()]; ok {
+			if word, ok := words[int32(v.Number())]; ok {
 				return word, nil
 			}
 		}

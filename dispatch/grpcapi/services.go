@@ -4,6 +4,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/firstfix/firstfix/dispatch"
+	"github.com/firstfix/firstfix/dispatch/planning"
 	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -17,7 +18,8 @@ import (
 // any other error as it is (the chain makes the status), and need not check what
 // the annotations of the contract check.
 type Services struct {
-	Seal *dispatch.Seal // of page tokens
+	Seal     *dispatch.Seal // of page tokens
+	Planning *planning.Planning
 }
 
 // Register binds every service of the contract to server. What nobody has filled
@@ -25,7 +27,7 @@ type Services struct {
 func Register(server grpc.ServiceRegistrar, s Services) {
 	firstfixv1.RegisterBookingServiceServer(server, firstfixv1.UnimplementedBookingServiceServer{})
 	firstfixv1.RegisterCustomerServiceServer(server, firstfixv1.UnimplementedCustomerServiceServer{})
-	firstfixv1.RegisterDispatchServiceServer(server, firstfixv1.UnimplementedDispatchServiceServer{})
+	firstfixv1.RegisterDispatchServiceServer(server, dispatchServer{planning: s.Planning, pages: pages{s.Seal}})
 	firstfixv1.RegisterInsightServiceServer(server, firstfixv1.UnimplementedInsightServiceServer{})
 	firstfixv1.RegisterReferralServiceServer(server, firstfixv1.UnimplementedReferralServiceServer{})
 	firstfixv1.RegisterTechnicianServiceServer(server, firstfixv1.UnimplementedTechnicianServiceServer{})
