@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -235,13 +236,23 @@ func (d *drawing) sequences() {
 		d.Plan.Routes[i].Shift = i
 	}
 	for i := range d.Model.Shifts {
-		slices.SortStableFunc(d.Model.Shifts[i].Done, func(a, b scheduler.DoneStop) int { return int(a.Start - b.Start) })
+		inOrder(d.Model.Shifts[i].Done)
 	}
 	for i, s := range d.jobs() {
 		if !frozen(s) {
 			route := &d.Plan.Routes[d.shiftAt[s.Shift]]
 			route.Stops = append(route.Stops, scheduler.Stop{Job: i, Start: d.Seconds(s.Span.Start), End: d.Seconds(s.Span.End)})
 		}
+	}
+}
+
+// inOrder sorts the stops that were made and cuts off what overlaps: what really
+// happened is never refused, but a model's history is one thing after the other.
+func inOrder(done []scheduler.DoneStop) {
+	slices.SortStableFunc(done, func(a, b scheduler.DoneStop) int { return cmp.Compare(a.Start, b.Start) })
+	for i := 1; i < len(done); i++ {
+		done[i].Start = max(done[i].Start, done[i-1].End)
+		done[i].End = max(done[i].End, done[i].Start)
 	}
 }
 

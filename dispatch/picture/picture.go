@@ -48,6 +48,9 @@ type Scope struct {
 	// Rehearse leaves promised visits where they are and lets only their times
 	// move: what a booking may do. Without it visits may change technicians.
 	Rehearse bool
+	// Without is a visit that is left out, because another place is wanted for
+	// it: its time counts as free.
+	Without dispatch.VisitID
 }
 
 // Take reads the stops, technicians and services of a scope and draws it.
@@ -61,7 +64,8 @@ func Take(ctx context.Context, tx dispatch.Tx, travel dispatch.Travel, scope Sco
 		return nil, err
 	}
 	stops = slices.DeleteFunc(stops, func(s dispatch.Stop) bool {
-		return s.Kind == dispatch.CommitmentHold && !s.ExpiresAt.After(scope.Now)
+		expired := s.Kind == dispatch.CommitmentHold && !s.ExpiresAt.After(scope.Now)
+		return expired || (s.Kind == dispatch.CommitmentVisit && s.Visit == scope.Without)
 	})
 	technicians, err := tx.GetTechnicians(ctx, techniciansOf(scope.Shifts))
 	if err != nil {
