@@ -22,6 +22,7 @@ import (
 )
 
 type commands struct {
+	Run      runCommand      `cmd:"" default:"withargs" help:"Run the whole stack until it is interrupted."`
 	Test     testCommand     `cmd:"" help:"Run a command with a throwaway PostgreSQL and Temporal in its environment."`
 	Temporal temporalCommand `cmd:"" hidden:"" help:"Run the embedded Temporal server alone."`
 }
@@ -34,6 +35,8 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second Ctrl-C no longer waits for an orderly end.
+	context.AfterFunc(ctx, stop)
 	parsed := kong.Parse(&commands{},
 		kong.Name("firstfix-dev"),
 		kong.Description("The development stack of Firstfix."),

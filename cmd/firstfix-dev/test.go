@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,16 +30,12 @@ func (t *testCommand) Run(ctx context.Context, say *progress.Printer) (err error
 	if len(args) == 0 {
 		return errors.New("test: a command is expected after --, such as: firstfix-dev test -- go test ./...")
 	}
-	dir, err := os.MkdirTemp("", "firstfix-test-")
+	dir, err := temporaryDir()
 	if err != nil {
-		return fmt.Errorf("make a directory for the throwaway stack: %w", err)
-	}
-	defer func() { err = errors.Join(err, cluster.Remove(dir), os.RemoveAll(dir)) }()
-	// The server's own user has to get through.
-	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	assigned, err := ports.Assign(filepath.Join(dir, "ports.json"), anyPort(stack.ServerPorts()))
+	defer func() { err = errors.Join(err, discardDir(dir)) }()
+	assigned, err := ports.Assign(filepath.Join(dir, "ports.json"), stack.AnyPort(stack.ServerPorts()))
 	if err != nil {
 		return err
 	}
@@ -53,16 +48,6 @@ func (t *testCommand) Run(ctx context.Context, say *progress.Printer) (err error
 		"FIRSTFIX_TEST_DATABASE_URL=" + servers.Database.URL(cluster.Superuser, "postgres"),
 		"FIRSTFIX_TEMPORAL_ADDRESS=" + servers.TemporalAddress(),
 	})
-}
-
-// anyPort drops the preferences: a throwaway stack takes what is free and
-// leaves the known ports to the one that a person looks at.
-func anyPort(preferred map[string]int) map[string]int {
-	any := make(map[string]int, len(preferred))
-	for name := range preferred {
-		any[name] = 0
-	}
-	return any
 }
 
 // runForeground runs the command on our terminal and returns its exit code as

@@ -108,13 +108,3 @@ func remoteHome(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return filepath.Join(systemHome, hex.EncodeToString(sum[:6]))
 }
-
-// Remove deletes the cluster that belongs to the stack's directory dir,
-// wherever it lives. The server must have been stopped.
-func Remove(dir string) error {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.RemoveAll(remoteHome(abs)), os.RemoveAll(filepath.Join(abs, "postgres")))
-}

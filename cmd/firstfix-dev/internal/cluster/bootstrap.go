@@ -64,7 +64,7 @@ func (c *Cluster) EnsureRole(ctx context.Context, role, options string) error {
 			verb = "ALTER"
 		}
 		// Utility statements take no parameters; the password is our own
-		// base32 text and holds nothing to quote.
+		// hexadecimal text and holds nothing to quote.
 		sql := fmt.Sprintf("%s ROLE %s %s PASSWORD '%s'", verb, pgx.Identifier{role}.Sanitize(), options, c.password)
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("%s role %s: %w", strings.ToLower(verb), role, err)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/progress"
 )
 
@@ -74,18 +75,8 @@ func aptInstall(ctx context.Context, apt string, packages []string, log *os.File
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		cmd.Stdout, cmd.Stderr = log, log
 		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("apt-get %s: %w: %s", args[0], err, lastLines(log.Name(), 3))
+			return fmt.Errorf("apt-get %s: %w: %s", args[0], err, process.LastLines(log.Name(), 3))
 		}
 	}
 	return nil
-}
-
-// lastLines is the end of a log as one line of text for an error.
-func lastLines(path string, n int) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], " | ")
 }

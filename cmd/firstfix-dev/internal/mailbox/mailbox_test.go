@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,13 +29,11 @@ func serve(t *testing.T) (web string, port int) {
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
-	server := box.NewSMTPServer()
+	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- mailbox.ServeSMTP(server, listener) }()
+	go func() { done <- box.ServeSMTP(ctx, listener) }()
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
+		stop()
 		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
 		}

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +15,10 @@ import (
 	_ "github.com/emersion/go-message/charset" // mails in other character sets than UTF-8
 )
 
-// NewSMTPServer returns a mail server that files every mail in the mailbox. It
-// asks for no password and no encryption: it listens on the loopback only.
-func (m *Mailbox) NewSMTPServer() *smtp.Server {
+// ServeSMTP is a mail server on listener that files every mail in the mailbox,
+// until ctx is done. It asks for no password and no encryption: it is meant for
+// the loopback only.
+func (m *Mailbox) ServeSMTP(ctx context.Context, listener net.Listener) error {
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
 		return &session{mailbox: m}, nil
 	}))
@@ -26,12 +28,13 @@ func (m *Mailbox) NewSMTPServer() *smtp.Server {
 	server.MaxMessageBytes = longestMessage
 	server.MaxRecipients = 100
 	server.ErrorLog = log.New(io.Discard, "", 0) // hang-ups of killed senders
-	return server
-}
 
-// ServeSMTP serves on listener until the server is closed.
-func ServeSMTP(server *smtp.Server, listener net.Listener) error {
-	if err := server.Serve(listener); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
+	stop := context.AfterFunc(ctx, func() {
+		// The listener too: the server only knows it once Serve has begun.
+		_ = errors.Join(listener.Close(), server.Close())
+	})
+	defer stop()
+	if err := server.Serve(listener); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("serve mail: %w", err)
 	}
 	return nil

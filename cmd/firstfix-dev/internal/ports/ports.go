@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 )
 
@@ -19,19 +21,31 @@ const Host = "127.0.0.1"
 // Address is Host with port.
 func Address(port int) string { return net.JoinHostPort(Host, strconv.Itoa(port)) }
 
+// Wish is what a part would like to listen on.
+type Wish struct {
+	Preferred int // tried first where nothing is remembered; 0: any
+	// Keep refuses another port than the remembered one: the stack's data name
+	// it.
+	Keep bool
+}
+
 // Assign returns a free port for every name: the one in the file at path if it
-// is still free, else the preferred one (0: none), else any. It writes the
-// outcome to the file. Nothing holds the ports until somebody listens, so the
-// caller should soon.
-func Assign(path string, preferred map[string]int) (map[string]int, error) {
+// is still free, else the preferred one, else any. It writes the outcome to the
+// file. Nothing holds the ports until somebody listens, so the caller should
+// soon.
+func Assign(path string, wishes map[string]Wish) (map[string]int, error) {
 	remembered, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	assigned := make(map[string]int, len(preferred))
+	assigned := make(map[string]int, len(wishes))
 	// All listeners stay open until the end: no port is handed out twice.
-	for name, wish := range preferred {
-		listener, err := listenFirst(remembered[name], wish, 0)
+	for _, name := range slices.Sorted(maps.Keys(wishes)) {
+		candidates := []int{remembered[name], wishes[name].Preferred, 0}
+		if wishes[name].Keep && remembered[name] != 0 {
+			candidates = candidates[:1]
+		}
+		listener, err := listenFirst(candidates)
 		if err != nil {
 			return nil, fmt.Errorf("find a free port for %s: %w", name, err)
 		}
@@ -48,9 +62,9 @@ func Assign(path string, preferred map[string]int) (map[string]int, error) {
 	return assigned, nil
 }
 
-// listenFirst listens on the first of the ports that is free. A remembered or
-// preferred port of 0 says nothing; the last 0 is the kernel's choice.
-func listenFirst(candidates ...int) (net.Listener, error) {
+// listenFirst listens on the first of the ports that is free. A port of 0 says
+// nothing, except in the last place: the kernel's choice.
+func listenFirst(candidates []int) (net.Listener, error) {
 	var errs []error
 	for i, port := range candidates {
 		if port == 0 && i < len(candidates)-1 {

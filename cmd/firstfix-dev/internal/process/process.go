@@ -9,11 +9,15 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -152,6 +156,36 @@ func (c *Child) waitFor(patience time.Duration) bool {
 	}
 }
 
+// Output runs cmd to its end and returns what it wrote to standard output;
+// standard error goes to stderr. When ctx is done first, cmd is asked to stop.
+func Output(ctx context.Context, name string, cmd *exec.Cmd, stderr io.Writer) ([]byte, error) {
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, stderr
+	child, err := Start(name, cmd, syscall.SIGTERM)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-child.Done():
+	case <-ctx.Done():
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, ctx.Err()), child.Stop(syscall.SIGTERM, 10*time.Second))
+	}
+	if child.Err() != nil {
+		return nil, fmt.Errorf("%s: %w", name, child.Err())
+	}
+	return printed.Bytes(), nil
+}
+
+// LastLines is the end of a log as one line of text, for an error.
+func LastLines(path string, n int) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], " | ")
+}
+
 // errEnded is the cause reported when a child ends while somebody waits for
 // it to become ready.
 var errEnded = errors.New("ended before it was ready")
@@ -163,7 +197,7 @@ func (c *Child) WaitReady(ctx context.Context, probe func(context.Context) error
 	defer ticker.Stop()
 	for {
 		err := probe(ctx)
-		if err == nil {
+		if err == nil && c.Running() {
 			return nil
 		}
 		select {

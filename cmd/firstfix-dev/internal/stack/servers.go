@@ -10,13 +10,16 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/cluster"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/ports"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/progress"
 )
 
@@ -37,7 +40,7 @@ const temporalRole = "temporal"
 // Servers are what Firstfix needs from others: PostgreSQL and Temporal.
 type Servers struct {
 	Database *cluster.Cluster
-	Temporal *Part
+	Temporal *process.Part
 
 	dir   string
 	ports map[string]int
@@ -46,16 +49,26 @@ type Servers struct {
 
 // ServerPorts are the ports that Servers need, each with the one that a person
 // would expect.
-func ServerPorts() map[string]int {
-	return map[string]int{
-		portPostgres:         54329, // not 5432: a server of the machine's own may start there
-		portTemporal:         7233,
-		portTemporalHTTP:     7243,
-		portTemporalHistory:  0,
-		portTemporalMatching: 0,
-		portTemporalWorker:   0,
-		portTemporalPage:     8233,
+func ServerPorts() map[string]ports.Wish {
+	return map[string]ports.Wish{
+		portPostgres:         {Preferred: 54329}, // not 5432: a server of the machine's own may start there
+		portTemporal:         {Preferred: 7233},
+		portTemporalHTTP:     {Preferred: 7243},
+		portTemporalHistory:  {},
+		portTemporalMatching: {},
+		portTemporalWorker:   {},
+		portTemporalPage:     {Preferred: 8233},
 	}
+}
+
+// AnyPort drops the preferences: a throwaway stack takes what is free and leaves
+// the known ports to the one that a person looks at.
+func AnyPort(wishes map[string]ports.Wish) map[string]ports.Wish {
+	free := make(map[string]ports.Wish, len(wishes))
+	for name := range wishes {
+		free[name] = ports.Wish{}
+	}
+	return free
 }
 
 // StartServers runs PostgreSQL and Temporal with their data in dir, which has
@@ -70,13 +83,13 @@ func StartServers(ctx context.Context, dir string, assigned map[string]int, thro
 	}
 	begin := time.Now()
 	s := &Servers{dir: dir, ports: assigned, say: say}
-	s.Database, err = cluster.Start(ctx, in, cluster.Options{Dir: dir, Port: assigned[portPostgres], Throwaway: throwaway}, say)
+	s.Database, err = cluster.Open(ctx, in, cluster.Options{Dir: dir, Port: assigned[portPostgres], Throwaway: throwaway}, say)
 	if err != nil {
 		return nil, err
 	}
 	say.Note("PostgreSQL is ready on port %d", s.Database.Port())
 	if err := s.startTemporal(ctx); err != nil {
-		return nil, errors.Join(err, s.Stop())
+		return nil, errors.Join(err, s.Close())
 	}
 	say.Note("Temporal is ready on port %d; servers up after %.1f s", assigned[portTemporal], time.Since(begin).Seconds())
 	return s, nil
@@ -97,25 +110,24 @@ func (s *Servers) startTemporal(ctx context.Context) error {
 		return fmt.Errorf("find our own program to run Temporal: %w", err)
 	}
 	port := func(name string) string { return strconv.Itoa(s.ports[name]) }
-	s.Temporal = &Part{
-		Name:     "Temporal",
-		logPath:  s.logPath("temporal"),
-		patience: 20 * time.Second,
-		ready:    answersOK("http://" + ports.Address(s.ports[portTemporalHTTP]) + "/api/v1/namespaces/default"),
-		command: command{
-			path: self,
-			args: []string{
-				"temporal",
-				"--frontend-port=" + port(portTemporal),
-				"--frontend-http-port=" + port(portTemporalHTTP),
-				"--history-port=" + port(portTemporalHistory),
-				"--matching-port=" + port(portTemporalMatching),
-				"--worker-port=" + port(portTemporalWorker),
-				"--page-port=" + port(portTemporalPage),
-			},
-			// In the environment, not the arguments, which all users can read.
-			env: []string{"FIRSTFIX_DEV_TEMPORAL_DATABASE_URL=" + s.Database.URL(temporalRole, "")},
-		},
+	args := []string{
+		"temporal",
+		"--frontend-port=" + port(portTemporal),
+		"--frontend-http-port=" + port(portTemporalHTTP),
+		"--history-port=" + port(portTemporalHistory),
+		"--matching-port=" + port(portTemporalMatching),
+		"--worker-port=" + port(portTemporalWorker),
+		"--page-port=" + port(portTemporalPage),
+	}
+	// In the environment, not the arguments, which all users can read.
+	env := []string{"FIRSTFIX_DEV_TEMPORAL_DATABASE_URL=" + s.Database.URL(temporalRole, "")}
+	s.Temporal = &process.Part{
+		Name:       "Temporal",
+		LogPath:    s.logPath("temporal"),
+		StopSignal: syscall.SIGTERM,
+		Patience:   20 * time.Second,
+		Ready:      answersOK("http://" + ports.Address(s.ports[portTemporalHTTP]) + "/api/v1/namespaces/default"),
+		Command:    commandWith(self, args, env),
 	}
 	return s.Temporal.Start(ctx)
 }
@@ -128,27 +140,44 @@ func (s *Servers) TemporalPage() string { return "http://" + ports.Address(s.por
 
 func (s *Servers) logPath(name string) string { return filepath.Join(s.dir, "logs", name+".log") }
 
-// Stop ends Temporal and then PostgreSQL.
-func (s *Servers) Stop() error {
-	var err error
-	if s.Temporal != nil {
-		err = s.Temporal.shutdown()
+// commandWith makes commands that run a program with our environment and more.
+func commandWith(path string, args, env []string) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		cmd := exec.Command(path, args...)
+		cmd.Env = append(os.Environ(), env...)
+		return cmd
 	}
-	return errors.Join(err, s.Database.Stop())
 }
 
-// Discard ends both at once without a thought for their data.
+// Close ends Temporal and then PostgreSQL.
+func (s *Servers) Close() error {
+	return errors.Join(stopIfRunning(s.Temporal), s.Database.Close())
+}
+
+// Discard ends both at once without a thought for Temporal's data.
 func (s *Servers) Discard() error {
-	var errs [2]error
+	var temporalErr, databaseErr error
 	var both sync.WaitGroup
-	both.Go(func() {
-		if errs[0] = s.Temporal.Kill(); errors.Is(errs[0], errNotRunning) {
-			errs[0] = nil
-		}
-	})
-	both.Go(func() { errs[1] = s.Database.Stop() })
+	both.Go(func() { temporalErr = orNotRunning(s.Temporal.Kill()) })
+	both.Go(func() { databaseErr = s.Database.Close() })
 	both.Wait()
-	return errors.Join(errs[:]...)
+	return errors.Join(temporalErr, databaseErr)
+}
+
+// stopIfRunning stops a part at the end of the stack: one that was never started
+// or has been stopped before is no fault.
+func stopIfRunning(part *process.Part) error {
+	if part == nil {
+		return nil
+	}
+	return orNotRunning(part.Stop())
+}
+
+func orNotRunning(err error) error {
+	if errors.Is(err, process.ErrNotRunning) {
+		return nil
+	}
+	return err
 }
 
 // answersOK is a probe that asks for url and wants status 200.

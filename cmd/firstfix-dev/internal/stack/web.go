@@ -1,0 +1,151 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/cluster"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/control"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
+)
+
+// web is what the stack itself serves: issuer, mailbox and control over HTTP,
+// and the mail server.
+type web struct {
+	server   *http.Server
+	stopMail context.CancelFunc
+	database *pgxpool.Pool
+	failed   chan error // receives why one of the servers ended by itself
+	mailDone chan struct{}
+}
+
+// startWeb listens and serves. It comes before serve, which discovers its
+// issuers when it starts.
+func (s *Stack) startWeb(ctx context.Context) (*web, error) {
+	config, err := pgxpool.ParseConfig(s.servers.Database.URL(cluster.Superuser, cluster.Database))
+	if err != nil {
+		return nil, fmt.Errorf("read the database's URL: %w", err)
+	}
+	config.MaxConns = 4
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect control to the database: %w", err)
+	}
+	pages, err := net.Listen("tcp", s.address(portWeb))
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("listen for issuer, mailbox and control: %w", err)
+	}
+	mails, err := net.Listen("tcp", s.address(portSMTP))
+	if err != nil {
+		pool.Close()
+		return nil, errors.Join(fmt.Errorf("listen for mail: %w", err), pages.Close())
+	}
+	mux := http.NewServeMux()
+	s.issuer.Register(mux)
+	s.mailbox.Register(mux)
+	(&control.Control{Parts: s.controlled(), Status: func() any { return s.Status() }, Database: pool}).Register(mux)
+
+	mailCtx, stopMail := context.WithCancel(context.WithoutCancel(ctx))
+	w := &web{
+		server:   &http.Server{Handler: loopbackOnly(mux), ReadHeaderTimeout: 10 * time.Second},
+		stopMail: stopMail,
+		database: pool,
+		failed:   make(chan error, 2),
+		mailDone: make(chan struct{}),
+	}
+	go func() {
+		if err := w.server.Serve(pages); !errors.Is(err, http.ErrServerClosed) {
+			w.failed <- fmt.Errorf("serve issuer, mailbox and control: %w", err)
+		}
+	}()
+	go func() {
+		defer close(w.mailDone)
+		if err := s.mailbox.ServeSMTP(mailCtx, mails); err != nil {
+			w.failed <- err
+		}
+	}()
+	return w, nil
+}
+
+func (w *web) close() error {
+	w.stopMail()
+	<-w.mailDone
+	err := w.server.Close()
+	w.database.Close()
+	return err
+}
+
+// loopbackOnly keeps web pages of others out: a browser on this machine can be
+// made to send requests here, and some of them start programs or mint tokens.
+// Cross-origin writes are refused, and so are names other than our own, which
+// stops a page whose name suddenly leads to this machine.
+func loopbackOnly(next http.Handler) http.Handler {
+	sameOrigin := http.NewCrossOriginProtection().Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if host != "localhost" && net.ParseIP(host) == nil {
+			http.Error(w, "this server answers to 127.0.0.1 and localhost only", http.StatusMisdirectedRequest)
+			return
+		}
+		sameOrigin.ServeHTTP(w, r)
+	})
+}
+
+// controlled are the parts that control may touch, by the names it knows.
+func (s *Stack) controlled() map[string]control.Part {
+	return map[string]control.Part{
+		"postgres": s.servers.Database.Server(),
+		"temporal": s.servers.Temporal,
+		"serve":    latePart{func() *process.Part { return s.serve }},
+		"work":     workPart{latePart{func() *process.Part { return s.work }}, s},
+	}
+}
+
+// latePart is a part that starts after control does, or never.
+type latePart struct{ get func() *process.Part }
+
+var errNotThere = errors.New("this stack runs without bin/firstfix")
+
+func (l latePart) do(act func(*process.Part) error) error {
+	part := l.get()
+	if part == nil {
+		return errNotThere
+	}
+	return act(part)
+}
+
+// Start implements control.Part.
+func (l latePart) Start(ctx context.Context) error {
+	return l.do(func(p *process.Part) error { return p.Start(ctx) })
+}
+
+// Stop implements control.Part.
+func (l latePart) Stop() error { return l.do((*process.Part).Stop) }
+
+// Kill implements control.Part.
+func (l latePart) Kill() error { return l.do((*process.Part).Kill) }
+
+// workPart is the worker, which listens nowhere and can therefore run twice.
+type workPart struct {
+	latePart
+	stack *Stack
+}
+
+// Replace puts a worker of another version into the running one's place.
+func (w workPart) Replace(ctx context.Context, binary string) error {
+	if _, err := exec.LookPath(binary); err != nil {
+		return fmt.Errorf("replace the worker: %w", err)
+	}
+	return w.do(func(p *process.Part) error { return p.Replace(ctx, w.stack.appCommand(binary, "work")) })
+}
