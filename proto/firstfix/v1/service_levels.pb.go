@@ -114,7 +114,7 @@ type ServiceLevels struct {
 	FirstTimeFix []*FirstTimeFix `protobuf:"bytes,11,rep,name=first_time_fix,json=firstTimeFix,proto3" json:"first_time_fix,omitempty"`
 	// Referrals logged, by where they stand now.
 	Referrals []*ReferralCount `protobuf:"bytes,12,rep,name=referrals,proto3" json:"referrals,omitempty"`
-	// Messages to customers, by what became of them.
+	// Messages to customers, by what they say and what became of them.
 	Notifications []*NotificationCount `protobuf:"bytes,13,rep,name=notifications,proto3" json:"notifications,omitempty"`
 	// Pairs of commitments of one technician that overlap without having been
 	// allowed to, counted over the rows. 0, or something is broken.
@@ -361,13 +361,15 @@ func (x *ReferralCount) GetCount() int64 {
 	return 0
 }
 
-// How many messages came to one end.
+// How many messages of one kind came to one end.
 type NotificationCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What became of them.
 	State NotificationState `protobuf:"varint,1,opt,name=state,proto3,enum=firstfix.v1.NotificationState" json:"state,omitempty"`
 	// How many.
-	Count         int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// What they say: the name of their template, e.g. "reminder".
+	Template      string `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +416,13 @@ func (x *NotificationCount) GetCount() int64 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *NotificationCount) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
 }
 
 // First-time fix of one service.
@@ -719,10 +728,11 @@ const file_firstfix_v1_service_levels_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\"W\n" +
 	"\rReferralCount\x120\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1a.firstfix.v1.ReferralStateR\x05state\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x03R\x05count\"_\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"{\n" +
 	"\x11NotificationCount\x124\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1e.firstfix.v1.NotificationStateR\x05state\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x03R\x05count\"\x8a\x02\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x1a\n" +
+	"\btemplate\x18\x03 \x01(\tR\btemplate\"\x8a\x02\n" +
 	"\fFirstTimeFix\x123\n" +
 	"\aservice\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
 	"\x14firstfix.dev/ServiceR\aservice\x12\x1f\n" +
