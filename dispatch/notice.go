@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -119,4 +121,13 @@ func MessagesAbout(a Appointment, template string) []Delivery {
 		})
 	}
 	return out
+}
+
+// Superseded reports whether the message was meant for a promise of the
+// appointment that is no longer in force.
+func (d Delivery) Superseded(a Appointment) bool {
+	rest, ok := strings.CutPrefix(d.DedupeKey, a.Name()+"/"+d.Template+"/")
+	promise, _, _ := strings.Cut(rest, "/")
+	ordinal, err := strconv.Atoi(promise)
+	return ok && err == nil && ordinal != a.Promise
 }

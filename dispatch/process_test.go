@@ -103,3 +103,23 @@ func TestWatchersOfNotices(t *testing.T) {
 		}
 	}
 }
+
+func TestAMessageOfAnEarlierPromiseIsSuperseded(t *testing.T) {
+	t.Parallel()
+	a := dispatch.Appointment{ID: dispatch.AppointmentID{UUID: uuid.MustParse("0190a000-0000-7000-8000-000000000001")}, Promise: 1}
+	before := dispatch.MessagesAbout(a, dispatch.TemplateReminder)
+	a.Promise = 2
+	for _, d := range before {
+		if !d.Superseded(a) {
+			t.Errorf("%s is not superseded by promise 2", d.DedupeKey)
+		}
+	}
+	for _, d := range dispatch.MessagesAbout(a, dispatch.TemplateReminder) {
+		if d.Superseded(a) {
+			t.Errorf("%s is superseded by its own promise", d.DedupeKey)
+		}
+	}
+	if (dispatch.Delivery{Template: dispatch.TemplateReminder, DedupeKey: "something else"}).Superseded(a) {
+		t.Error("a key that speaks of no promise is superseded")
+	}
+}

@@ -47,9 +47,9 @@ type RelayStore interface {
 	ClaimWakeups(ctx context.Context, limit int, grace, lease time.Duration) ([]Wakeup, error)
 	// ReleaseWakeups ends the leases, because nobody could be nudged.
 	ReleaseWakeups(ctx context.Context, wakeups []Wakeup) error
-	// ClaimDeliveries takes up to limit due deliveries and counts an attempt of
-	// each.
-	ClaimDeliveries(ctx context.Context, limit int, lease time.Duration) ([]LeasedDelivery, error)
+	// ClaimDeliveries takes up to limit due deliveries of a channel and counts an
+	// attempt of each.
+	ClaimDeliveries(ctx context.Context, channel Channel, limit int, lease time.Duration) ([]LeasedDelivery, error)
 	// OverdueHolds gives holds that nobody released after their time.
 	OverdueHolds(ctx context.Context, limit int) ([]OverdueHold, error)
 	// Trim deletes up to limit idempotency keys and up to limit delivered

@@ -145,7 +145,7 @@ CREATE TABLE deliveries (
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, dedupe_key)
 );
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state = 'pending';
+CREATE INDEX deliveries_due ON deliveries (channel, due_at, id) WHERE state = 'pending';
 CALL guard_tenant('deliveries');
 CREATE POLICY relay ON deliveries TO firstfix_relay USING (true);
 GRANT SELECT, UPDATE (leased_until, lease, attempts) ON deliveries TO firstfix_relay;

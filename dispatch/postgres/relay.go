@@ -156,7 +156,7 @@ const claimDeliveriesSQL = `
 WITH due AS (
     SELECT d.tenant_id, d.id
     FROM deliveries d
-    WHERE d.state = 'pending' AND d.due_at <= (SELECT domain_now())
+    WHERE d.state = 'pending' AND d.channel = @channel AND d.due_at <= (SELECT domain_now())
       AND (d.leased_until IS NULL OR d.leased_until <= clock_timestamp())
     ORDER BY d.due_at, d.id
     LIMIT @limit
@@ -169,9 +169,9 @@ RETURNING d.tenant_id, d.id, d.channel, d.template, d.subject, d.recipient, d.de
     d.state_reason, d.receipt, d.attempts, d.due_at, d.lease, d.created_at`
 
 // ClaimDeliveries implements dispatch.RelayStore.
-func (s *Store) ClaimDeliveries(ctx context.Context, limit int, lease time.Duration) ([]dispatch.LeasedDelivery, error) {
+func (s *Store) ClaimDeliveries(ctx context.Context, channel dispatch.Channel, limit int, lease time.Duration) ([]dispatch.LeasedDelivery, error) {
 	return relay(ctx, s, func(t *tx) ([]dispatch.LeasedDelivery, error) {
-		args := pgx.NamedArgs{"limit": limit, "lease": newUUID(), "length": lease}
+		args := pgx.NamedArgs{"channel": channel, "limit": limit, "lease": newUUID(), "length": lease}
 		return many(ctx, t, claimDeliveriesSQL, args, func(row pgx.CollectableRow) (dispatch.LeasedDelivery, error) {
 			var d dispatch.LeasedDelivery
 			err := row.Scan(&d.Tenant, &d.ID, &d.Channel, &d.Template, &d.Subject, &d.Recipient, &d.DedupeKey, &d.State,

@@ -324,7 +324,7 @@ func TestDeliveriesAreLeasedAndSettledOnce(t *testing.T) {
 	})
 	claimDue := func(lease time.Duration) []dispatch.LeasedDelivery {
 		t.Helper()
-		due, err := s.ClaimDeliveries(t.Context(), 10, lease)
+		due, err := s.ClaimDeliveries(t.Context(), dispatch.ChannelMail, 10, lease)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,6 +339,9 @@ func TestDeliveriesAreLeasedAndSettledOnce(t *testing.T) {
 			}
 			return err
 		})
+	}
+	if texts, err := s.ClaimDeliveries(t.Context(), dispatch.ChannelText, 10, time.Minute); err != nil || len(texts) != 0 {
+		t.Errorf("claimed %+v, %v as texts", texts, err)
 	}
 	slow := claimDue(0)
 	if len(slow) != 1 || slow[0].Tenant != home || slow[0].Attempts != 1 || slow[0].Template != dispatch.TemplateBooked || slow[0].CreatedAt.IsZero() {
@@ -452,7 +455,7 @@ func TestQueuesUseTheirIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	// For more rows than that, reading a table of 5000 would be right.
-	args := pgx.NamedArgs{"limit": 10, "lease": uuid.New(), "length": time.Minute, "grace": time.Minute}
+	args := pgx.NamedArgs{"limit": 10, "lease": uuid.New(), "length": time.Minute, "grace": time.Minute, "channel": "mail"}
 	for name, sql := range map[string]string{
 		"claim notices": claimNoticesSQL, "claim wakeups": claimWakeupsSQL, "claim deliveries": claimDeliveriesSQL,
 	} {

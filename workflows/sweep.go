@@ -1,0 +1,74 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/firstfix/firstfix/dispatch"
+)
+
+const sweepBatch = 200
+
+var sweepPace = pace{busy: 50 * time.Millisecond, idle: time.Second, broken: 15 * time.Second}
+
+// Sweeper releases the holds that nobody met after their time. Holds expire by
+// their rows alone; sweeping them only tidies up, so that boards and counts are
+// true also where nobody books.
+type Sweeper struct {
+	Store dispatch.RelayStore
+	// SweepHold releases a hold if it is still held and overdue.
+	SweepHold func(ctx context.Context, tenant dispatch.TenantID, id dispatch.HoldID) error
+	Log       *slog.Logger
+}
+
+// Run sweeps until ctx is done.
+func (s *Sweeper) Run(ctx context.Context) { sweepPace.run(ctx, s.Log, "holds", s.Sweep) }
+
+// Sweep releases one batch of overdue holds and gives how many. A hold that
+// cannot be released does not keep the others.
+func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
+	overdue, err := s.Store.OverdueHolds(ctx, sweepBatch)
+	if err != nil {
+		return 0, err
+	}
+	released := 0
+	var failed error
+	for _, hold := range overdue {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := s.SweepHold(ctx, hold.Tenant, hold.Hold); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("sweep %s: %w", hold.Hold.Name(), err))
+			continue
+		}
+		released++
+	}
+	return released, failed
+}
+
+// How long what is done is kept, and how it is deleted.
+const (
+	keepRequests = 90 * 24 * time.Hour // phones repeat a request after weeks without a network
+	keepNotices  = 30 * 24 * time.Hour
+	trimBatch    = 5000
+)
+
+var trimPace = pace{busy: time.Second, idle: time.Hour, broken: time.Hour}
+
+// Trimmer deletes idempotency keys that no client repeats any more and notices
+// that were delivered long ago.
+type Trimmer struct {
+	Store dispatch.RelayStore
+	Log   *slog.Logger
+}
+
+// Run trims until ctx is done.
+func (t *Trimmer) Run(ctx context.Context) { trimPace.run(ctx, t.Log, "trim", t.Trim) }
+
+// Trim deletes one batch and gives how many rows.
+func (t *Trimmer) Trim(ctx context.Context) (int, error) {
+	return t.Store.Trim(ctx, trimBatch, keepRequests, keepNotices)
+}
