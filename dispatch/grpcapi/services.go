@@ -5,6 +5,7 @@ import (
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/planning"
+	"github.com/firstfix/firstfix/dispatch/workforce"
 	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -18,18 +19,19 @@ import (
 // any other error as it is (the chain makes the status), and need not check what
 // the annotations of the contract check.
 type Services struct {
-	Seal     *dispatch.Seal // of page tokens
-	Planning *planning.Planning
+	Seal      *dispatch.Seal // of page tokens
+	Planning  *planning.Planning
+	Workforce *workforce.Workforce
 }
 
 // Register binds every service of the contract to server. What nobody has filled
 // answers METHOD_NOT_AVAILABLE.
 func Register(server grpc.ServiceRegistrar, s Services) {
 	firstfixv1.RegisterBookingServiceServer(server, firstfixv1.UnimplementedBookingServiceServer{})
-	firstfixv1.RegisterCustomerServiceServer(server, firstfixv1.UnimplementedCustomerServiceServer{})
+	firstfixv1.RegisterCustomerServiceServer(server, customerServer{workforce: s.Workforce, pages: pages{s.Seal}})
 	firstfixv1.RegisterDispatchServiceServer(server, dispatchServer{planning: s.Planning, pages: pages{s.Seal}})
 	firstfixv1.RegisterInsightServiceServer(server, firstfixv1.UnimplementedInsightServiceServer{})
 	firstfixv1.RegisterReferralServiceServer(server, firstfixv1.UnimplementedReferralServiceServer{})
 	firstfixv1.RegisterTechnicianServiceServer(server, firstfixv1.UnimplementedTechnicianServiceServer{})
-	firstfixv1.RegisterWorkforceServiceServer(server, firstfixv1.UnimplementedWorkforceServiceServer{})
+	firstfixv1.RegisterWorkforceServiceServer(server, workforceServer{workforce: s.Workforce, pages: pages{s.Seal}})
 }
