@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -23,12 +22,11 @@ import (
 // security rules: who calls, what he may, how often, and only then what he says,
 // so that a stranger learns nothing of the rules for a request.
 type chain struct {
-	auth      *authenticator
-	limits    *limits
-	validator protovalidate.Validator
-	proxies   proxies
-	log       *slog.Logger
-	stopping  context.Context //nolint:containedctx // done when the server stops; streams end with it
+	auth     *authenticator
+	limits   *limits
+	proxies  proxies
+	log      *slog.Logger
+	stopping context.Context //nolint:containedctx // done when the server stops; streams end with it
 }
 
 // passage is one call on its way through the chain.
@@ -82,7 +80,7 @@ func (c *chain) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 		ctx, end := context.WithCancelCause(ctx)
 		defer end(nil)
 		defer context.AfterFunc(c.stopping, func() { end(serverStopping()) })()
-		watched := &watchedStream{ServerStream: stream, passage: p, ctx: ctx}
+		watched := &watchedStream{ServerStream: stream, passage: p, ctx: ctx, patience: sendPatience}
 		return p.inTime(ctx, handler(srv, watched))
 	})
 }
@@ -201,7 +199,7 @@ func (p *passage) read(ctx context.Context, req proto.Message) (context.Context,
 	if err := checkSize(p.method, req); err != nil {
 		return nil, err
 	}
-	if err := checkShape(p.chain.validator, req); err != nil {
+	if err := checkShape(req); err != nil {
 		return nil, err
 	}
 	var err error
@@ -234,6 +232,8 @@ type watchedStream struct {
 	grpc.ServerStream
 	passage *passage
 	ctx     context.Context //nolint:containedctx // grpc's streams carry theirs
+	// patience is how long a message waits for its caller to read.
+	patience time.Duration
 }
 
 // Context is the handler's: with the call, once the request has been read.
@@ -256,7 +256,7 @@ func (s *watchedStream) RecvMsg(m any) error {
 func (s *watchedStream) SendMsg(m any) error {
 	sent := make(chan error, 1)
 	go func() { sent <- s.ServerStream.SendMsg(m) }()
-	patience := time.NewTimer(sendPatience)
+	patience := time.NewTimer(s.patience)
 	defer patience.Stop()
 	select {
 	case err := <-sent:
@@ -264,6 +264,6 @@ func (s *watchedStream) SendMsg(m any) error {
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
 	case <-patience.C:
-		return dispatch.Refuse(dispatch.ReasonStreamConsumerTooSlow, "", "the caller has read nothing for %s; resume with the last resume token", sendPatience)
+		return dispatch.Refuse(dispatch.ReasonStreamConsumerTooSlow, "", "the caller has read nothing for %s; resume with the last resume token", s.patience)
 	}
 }

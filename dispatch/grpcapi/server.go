@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -69,10 +68,6 @@ func New(c Config) (*Server, error) {
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{Timeout: fetchTimeout}
 	}
-	validator, err := protovalidate.New()
-	if err != nil {
-		return nil, fmt.Errorf("make the validator: %w", err)
-	}
 	auth := &authenticator{issuers: map[string]*issuer{}, seal: c.Seal, store: c.Store, now: c.Now}
 	for _, i := range c.Issuers {
 		auth.issuers[i.Issuer] = &issuer{
@@ -83,7 +78,7 @@ func New(c Config) (*Server, error) {
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		chain: &chain{
-			auth: auth, limits: newLimits(c.RateFactor, c.Now), validator: validator,
+			auth: auth, limits: newLimits(c.RateFactor, c.Now),
 			proxies: c.Proxies, log: c.Log, stopping: stopping,
 		},
 		ping: c.Ping, log: c.Log, health: health.NewServer(), stop: stop,
@@ -94,6 +89,7 @@ func New(c Config) (*Server, error) {
 	if err := checkAccess(s.outer.GetServiceInfo()); err != nil {
 		return nil, err
 	}
+	var err error
 	if s.conn, err = dialPipe(s.pipe); err != nil {
 		return nil, err
 	}

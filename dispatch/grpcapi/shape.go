@@ -20,13 +20,19 @@ import (
 // checkShape refuses a request that is wrong whatever the state: what the
 // annotations of the contract say, undefined enum numbers, and NUL, which
 // PostgreSQL's text cannot hold. The refusal names all faults, not the first.
-func checkShape(validator protovalidate.Validator, m proto.Message) error {
-	faults, err := scanFaults(m)
-	if err != nil {
-		return err
+//
+// The events of UploadEvents are not looked into, since a bad one must not hold
+// up the others: its handler calls this for each of them.
+func checkShape(m proto.Message) error {
+	var faults []dispatch.FieldViolation
+	if _, batch := m.(*pb.UploadEventsRequest); !batch {
+		var err error
+		if faults, err = scanFaults(m); err != nil {
+			return err
+		}
 	}
 	var invalid *protovalidate.ValidationError
-	switch err := validator.Validate(m); {
+	switch err := protovalidate.Validate(m); {
 	case errors.As(err, &invalid):
 		for _, v := range invalid.Violations {
 			faults = append(faults, fieldFault(v))
