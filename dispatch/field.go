@@ -164,14 +164,6 @@ type DeviceEpoch struct {
 	HighWater  int64        // every event up to this number is stored
 }
 
-// KnownEvent is what is stored about an event id or number of a device.
-type KnownEvent struct {
-	ID          uuid.UUID
-	Epoch, Seq  int64
-	Hash        []byte
-	Disposition Disposition
-}
-
 // AssignedVisit is a visit with what its technician needs to make it without
 // asking anybody again.
 type AssignedVisit struct {

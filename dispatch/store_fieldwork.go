@@ -38,9 +38,8 @@ type EventTx interface {
 	// SequencesAfter gives the numbers that its technician has stored after the
 	// mark, ascending.
 	SequencesAfter(ctx context.Context, epoch DeviceEpoch) ([]int64, error)
-	// KnownEvents gives what is stored of a device under these ids or, in the
-	// epoch of each, these numbers.
-	KnownEvents(ctx context.Context, device uuid.UUID, events []FieldEvent) ([]KnownEvent, error)
+	// KnownEvents gives the hashes of those of a device's events that are stored.
+	KnownEvents(ctx context.Context, device uuid.UUID, ids []uuid.UUID) (map[uuid.UUID][]byte, error)
 	// AddEvents stores events of one device that are new and gives their ids;
 	// one whose id is taken is left out.
 	AddEvents(ctx context.Context, events []FieldEvent) (added []uuid.UUID, err error)

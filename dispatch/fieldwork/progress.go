@@ -70,40 +70,47 @@ func (u *upload) progress(ctx context.Context) ([]Progress, error) {
 
 // ledger is what is stored of the devices of a batch, as far as it matters to it.
 type ledger struct {
-	byID  map[deviceEvent]dispatch.KnownEvent
-	bySeq map[deviceSeq]uuid.UUID
+	hashes map[deviceEvent][]byte // of stored events and of those of the batch that were looked at
+	used   map[deviceSeq]uuid.UUID
+	marks  map[deviceEpoch]int64
 }
 
-type deviceEvent struct {
-	device uuid.UUID
-	event  uuid.UUID
-}
-
-type deviceSeq struct {
-	device uuid.UUID
-	epoch  int64
-	seq    int64
-}
+type (
+	deviceEvent struct {
+		device uuid.UUID
+		event  uuid.UUID
+	}
+	deviceEpoch struct {
+		device uuid.UUID
+		epoch  int64
+	}
+	deviceSeq struct {
+		deviceEpoch
+		seq int64
+	}
+)
 
 // known reads the ledger for the batch.
-func (u *upload) known(ctx context.Context, tx dispatch.Tx) (*ledger, error) {
-	l := &ledger{byID: map[deviceEvent]dispatch.KnownEvent{}, bySeq: map[deviceSeq]uuid.UUID{}}
+func (u *upload) known(ctx context.Context, tx dispatch.Tx, claimed []dispatch.DeviceEpoch) (*ledger, error) {
+	l := &ledger{hashes: map[deviceEvent][]byte{}, used: map[deviceSeq]uuid.UUID{}, marks: map[deviceEpoch]int64{}}
+	for _, e := range claimed {
+		l.marks[deviceEpoch{e.Device, e.Epoch}] = e.HighWater
+	}
 	var devices []uuid.UUID
-	of := map[uuid.UUID][]dispatch.FieldEvent{}
+	of := map[uuid.UUID][]uuid.UUID{}
 	for _, s := range u.batch {
 		if _, ok := of[s.Event.Device]; !ok {
 			devices = append(devices, s.Event.Device)
 		}
-		of[s.Event.Device] = append(of[s.Event.Device], s.Event)
+		of[s.Event.Device] = append(of[s.Event.Device], s.Event.ID)
 	}
 	for _, device := range devices {
 		stored, err := tx.KnownEvents(ctx, device, of[device])
 		if err != nil {
 			return nil, err
 		}
-		for _, k := range stored {
-			l.byID[deviceEvent{device, k.ID}] = k
-			l.bySeq[deviceSeq{device, k.Epoch, k.Seq}] = k.ID
+		for id, hash := range stored {
+			l.hashes[deviceEvent{device, id}] = hash
 		}
 	}
 	return l, nil
@@ -112,16 +119,22 @@ func (u *upload) known(ctx context.Context, tx dispatch.Tx) (*ledger, error) {
 // add puts an event of the batch into the ledger, so that a later one of the same
 // batch is compared with it.
 func (l *ledger) add(e dispatch.FieldEvent, hash []byte) {
-	l.byID[deviceEvent{e.Device, e.ID}] = dispatch.KnownEvent{ID: e.ID, Epoch: e.Epoch, Seq: e.Seq, Hash: hash}
-	if _, taken := l.bySeq[deviceSeq{e.Device, e.Epoch, e.Seq}]; !taken {
-		l.bySeq[deviceSeq{e.Device, e.Epoch, e.Seq}] = e.ID
-	}
+	l.hashes[deviceEvent{e.Device, e.ID}] = hash
+	l.used[deviceSeq{deviceEpoch{e.Device, e.Epoch}, e.Seq}] = e.ID
 }
 
-// flagsOf says what is odd about an event by itself.
+// regressed reports whether an event that is new has a number that another one
+// has: all up to the mark are stored.
+func (l *ledger) regressed(e dispatch.FieldEvent) bool {
+	epoch := deviceEpoch{e.Device, e.Epoch}
+	_, taken := l.used[deviceSeq{epoch, e.Seq}]
+	return taken || e.Seq <= l.marks[epoch]
+}
+
+// flagsOf says what is odd about a new event by itself.
 func flagsOf(e dispatch.FieldEvent, now time.Time, known *ledger) []Flag {
 	var flags []Flag
-	if first, taken := known.bySeq[deviceSeq{e.Device, e.Epoch, e.Seq}]; taken && first != e.ID {
+	if known.regressed(e) {
 		flags = append(flags, SeqRegressed)
 	}
 	if e.OccurredAt.After(now.Add(clockSkew)) {

@@ -136,11 +136,12 @@ func (u *upload) sift(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		foreign, err := u.claimDevices(ctx, tx)
+		claimed, err := tx.ClaimDeviceEpochs(ctx, u.epochs)
 		if err != nil {
 			return err
 		}
-		known, err := u.known(ctx, tx)
+		foreign := u.foreign(claimed)
+		known, err := u.known(ctx, tx, claimed)
 		if err != nil {
 			return err
 		}
@@ -161,20 +162,20 @@ func (u *upload) sift(ctx context.Context) error {
 }
 
 // siftOne looks at event i and reports whether it is to be stored now.
-func (u *upload) siftOne(ctx context.Context, tx dispatch.Tx, i int, now time.Time, foreign map[dispatch.DeviceEpoch]bool, known *ledger, r *Result) (bool, error) {
+func (u *upload) siftOne(ctx context.Context, tx dispatch.Tx, i int, now time.Time, foreign map[deviceEpoch]bool, known *ledger, r *Result) (bool, error) {
 	s := &u.batch[i]
 	hash, err := s.Event.Hash()
 	if err != nil {
 		return false, err
 	}
-	if stored, ok := known.byID[deviceEvent{s.Event.Device, s.Event.ID}]; ok {
+	if stored, ok := known.hashes[deviceEvent{s.Event.Device, s.Event.ID}]; ok {
 		return false, u.again(ctx, tx, s.Event, hash, stored, r)
 	}
-	known.add(s.Event, hash)
 	r.Flags = flagsOf(s.Event, now, known)
+	known.add(s.Event, hash)
 	fault := s.Fault
 	switch {
-	case foreign[dispatch.DeviceEpoch{Device: s.Event.Device, Epoch: s.Event.Epoch}]:
+	case foreign[deviceEpoch{s.Event.Device, s.Event.Epoch}]:
 		fault = dispatch.Refuse(dispatch.ReasonAccessDenied, "", "this installation of the app belongs to another technician; start a new epoch")
 	case fault != nil:
 	case s.Event.OccurredAt.Before(now.Add(-maxEventAge)) || s.Event.OccurredAt.After(now.Add(maxClockAhead)):
@@ -196,9 +197,9 @@ func (u *upload) siftOne(ctx context.Context, tx dispatch.Tx, i int, now time.Ti
 
 // again answers an event whose id is taken: by itself, or by another content,
 // which is kept beside it.
-func (u *upload) again(ctx context.Context, tx dispatch.Tx, e dispatch.FieldEvent, hash []byte, stored dispatch.KnownEvent, r *Result) error {
+func (u *upload) again(ctx context.Context, tx dispatch.Tx, e dispatch.FieldEvent, hash, stored []byte, r *Result) error {
 	r.Status, r.Flags = Duplicate, nil
-	if bytes.Equal(hash, stored.Hash) {
+	if bytes.Equal(hash, stored) {
 		return nil
 	}
 	r.Status = Conflict
@@ -230,7 +231,7 @@ func (u *upload) add(ctx context.Context, tx dispatch.Tx, which []int, result fu
 		if isNew[e.ID] {
 			continue
 		}
-		stored, err := tx.KnownEvents(ctx, e.Device, []dispatch.FieldEvent{e})
+		stored, err := tx.KnownEvents(ctx, e.Device, []uuid.UUID{e.ID})
 		if err != nil {
 			return err
 		}
@@ -238,13 +239,8 @@ func (u *upload) add(ctx context.Context, tx dispatch.Tx, which []int, result fu
 		if err != nil {
 			return err
 		}
-		for _, k := range stored {
-			if k.ID != e.ID {
-				continue
-			}
-			if err := u.again(ctx, tx, e, hash, k, result(which[n])); err != nil {
-				return err
-			}
+		if err := u.again(ctx, tx, e, hash, stored[e.ID], result(which[n])); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -265,20 +261,15 @@ func (u *upload) answerTwins() {
 	}
 }
 
-// claimDevices registers installations as the technician's and gives those that
-// are somebody else's.
-func (u *upload) claimDevices(ctx context.Context, tx dispatch.Tx) (map[dispatch.DeviceEpoch]bool, error) {
-	claimed, err := tx.ClaimDeviceEpochs(ctx, u.epochs)
-	if err != nil {
-		return nil, err
-	}
-	foreign := map[dispatch.DeviceEpoch]bool{}
+// foreign gives the installations that are somebody else's.
+func (u *upload) foreign(claimed []dispatch.DeviceEpoch) map[deviceEpoch]bool {
+	out := map[deviceEpoch]bool{}
 	for _, e := range claimed {
 		if e.Technician != u.technician {
-			foreign[dispatch.DeviceEpoch{Device: e.Device, Epoch: e.Epoch}] = true
+			out[deviceEpoch{e.Device, e.Epoch}] = true
 		}
 	}
-	return foreign, nil
+	return out
 }
 
 // byVisit gives the undecided events of the batch, those of a visit together, in

@@ -73,10 +73,10 @@ func (t *tx) fillItinerary(ctx context.Context, all []dispatch.AssignedVisit) er
 }
 
 const sitesByIDSQL = `SELECT ` + siteColumns + `
-FROM sites WHERE tenant_id = @tenant AND id = ANY(@ids)`
+FROM sites e WHERE e.tenant_id = @tenant AND e.id = ANY(@ids)`
 
 const customersByIDSQL = `SELECT ` + customerColumns + `
-FROM customers WHERE tenant_id = @tenant AND id = ANY(@ids)`
+FROM customers e WHERE e.tenant_id = @tenant AND e.id = ANY(@ids)`
 
 func (t *tx) fillPlaces(ctx context.Context, all []dispatch.AssignedVisit) error {
 	sites, err := byID(ctx, t, sitesByIDSQL, idsOf(all, func(a dispatch.AssignedVisit) uuid.UUID { return a.WorkOrder.Site.UUID }),

@@ -68,28 +68,25 @@ func (t *tx) SequencesAfter(ctx context.Context, e dispatch.DeviceEpoch) ([]int6
 		pgx.RowTo[int64])
 }
 
-// Two index scans instead of an OR, which would read all events of the device.
 const knownEventsSQL = `
-SELECT event_id, epoch, seq, payload_hash, disposition
+SELECT event_id, payload_hash
 FROM field_events
-WHERE tenant_id = @tenant AND device_id = @device AND event_id = ANY(@ids)
-UNION
-SELECT e.event_id, e.epoch, e.seq, e.payload_hash, e.disposition
-FROM unnest(@epochs::bigint[], @seqs::bigint[]) AS u (epoch, seq)
-JOIN field_events e ON e.tenant_id = @tenant AND e.device_id = @device AND e.epoch = u.epoch AND e.seq = u.seq`
+WHERE tenant_id = @tenant AND device_id = @device AND event_id = ANY(@ids)`
 
 // KnownEvents implements dispatch.EventTx.
-func (t *tx) KnownEvents(ctx context.Context, device uuid.UUID, events []dispatch.FieldEvent) ([]dispatch.KnownEvent, error) {
-	return many(ctx, t, knownEventsSQL, pgx.NamedArgs{
-		"device": device,
-		"ids":    column(events, func(e dispatch.FieldEvent) uuid.UUID { return e.ID }),
-		"epochs": column(events, func(e dispatch.FieldEvent) int64 { return e.Epoch }),
-		"seqs":   column(events, func(e dispatch.FieldEvent) int64 { return e.Seq }),
-	}, func(row pgx.CollectableRow) (dispatch.KnownEvent, error) {
-		var k dispatch.KnownEvent
-		err := row.Scan(&k.ID, &k.Epoch, &k.Seq, &k.Hash, &k.Disposition)
-		return k, err
+func (t *tx) KnownEvents(ctx context.Context, device uuid.UUID, list []uuid.UUID) (map[uuid.UUID][]byte, error) {
+	rows, err := t.db.Query(ctx, knownEventsSQL, t.args(pgx.NamedArgs{"device": device, "ids": list}))
+	if err != nil {
+		return nil, err
+	}
+	hashes := map[uuid.UUID][]byte{}
+	var id uuid.UUID
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &hash}, func() error {
+		hashes[id] = slices.Clone(hash)
+		return nil
 	})
+	return hashes, err
 }
 
 // eventPayload is the jsonb of an event. Visit stands here where the column may
