@@ -18,7 +18,8 @@ type Options struct {
 	From string
 	// TextURL is where texts are posted.
 	TextURL string
-	// TextSecret signs the posts by the Standard Webhooks; "whsec_" and base64.
+	// TextSecret signs the posts by the Standard Webhooks: "whsec_" and base64.
+	// Without it posts are not signed, which is for development alone.
 	TextSecret string
 }
 

@@ -229,7 +229,7 @@ func TestProvidersAreConfiguredOrNamed(t *testing.T) {
 		"secret in the clear":   {SMTP: "smtp://u:hidden@mail.example.org?tls=none", From: "a@example.org"},
 		"unknown policy":        {SMTP: "smtp://mail.example.org?tls=perhaps", From: "a@example.org"},
 		"not a webhook":         {TextURL: "ftp://example.org", TextSecret: secret},
-		"a webhook of no trust": {TextURL: "https://example.org"},
+		"a webhook of no trust": {TextURL: "https://example.org", TextSecret: "whsec_?"},
 	} {
 		_, err := New(options)
 		if err == nil || strings.Contains(err.Error(), "hidden") {
