@@ -19,14 +19,16 @@ type runCommand struct {
 	Binary      string `help:"The program to run; bin/firstfix beside this one by default."`
 	Fresh       bool   `help:"Throw away what an earlier start left in the directory."`
 	Ephemeral   bool   `help:"Use a temporary directory and any free ports, and remove all of it at the end."`
+	AnyPort     bool   `help:"On the first start take any free ports, not the usual ones."`
 	ServersOnly bool   `help:"PostgreSQL, Temporal, issuer and mailbox only, to run firstfix by hand or in a debugger."`
+	Work        bool   `default:"true" negatable:"" help:"Run the workers; without them bookings go on and nothing else does."`
 	Sample      bool   `default:"true" negatable:"" help:"Load the sample city."`
 	JSON        bool   `help:"When ready, print what /control/status answers, as one line, instead of a description."`
 }
 
 // Run implements kong's command.
 func (r *runCommand) Run(ctx context.Context, say *progress.Printer) (err error) {
-	opts := stack.Options{Dir: r.Dir, Binary: r.Binary, Throwaway: r.Ephemeral, ServersOnly: r.ServersOnly, Sample: r.Sample}
+	opts := stack.Options{Dir: r.Dir, Binary: r.Binary, Throwaway: r.Ephemeral, AnyPort: r.AnyPort || r.Ephemeral, ServersOnly: r.ServersOnly, Work: r.Work, Sample: r.Sample}
 	if opts.Binary == "" {
 		self, err := os.Executable()
 		if err != nil {

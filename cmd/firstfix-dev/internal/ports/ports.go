@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
@@ -62,13 +63,25 @@ func Assign(path string, wishes map[string]Wish) (map[string]int, error) {
 	return assigned, nil
 }
 
-// listenFirst listens on the first of the ports that is free. A port of 0 says
-// nothing, except in the last place: the kernel's choice.
+// The ports to choose from where nothing else is wished: below those that the
+// kernel gives to outgoing connections, which could take one of ours in the
+// moment before somebody listens on it.
+const (
+	firstPort = 20000
+	lastPort  = 32767
+	attempts  = 100
+)
+
+// listenFirst listens on the first of the candidates that is free. 0 says
+// nothing, except in the last place: any.
 func listenFirst(candidates []int) (net.Listener, error) {
 	var errs []error
 	for i, port := range candidates {
 		if port == 0 && i < len(candidates)-1 {
 			continue
+		}
+		if port == 0 {
+			return listenAny()
 		}
 		listener, err := net.Listen("tcp", Address(port))
 		if err == nil {
@@ -77,6 +90,16 @@ func listenFirst(candidates []int) (net.Listener, error) {
 		errs = append(errs, err)
 	}
 	return nil, errors.Join(errs...)
+}
+
+func listenAny() (listener net.Listener, err error) {
+	for range attempts {
+		port := firstPort + rand.IntN(lastPort-firstPort+1) //nolint:gosec // a port is no secret
+		if listener, err = net.Listen("tcp", Address(port)); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("none of %d ports tried between %d and %d is free: %w", attempts, firstPort, lastPort, err)
 }
 
 func read(path string) (map[string]int, error) {

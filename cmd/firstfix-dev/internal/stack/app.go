@@ -102,6 +102,9 @@ func (s *Stack) migrate(ctx context.Context) error {
 // startApp runs serve and work at the same time.
 func (s *Stack) startApp(ctx context.Context) error {
 	s.serve = s.appPart("serve", s.answersHealthy)
+	if !s.opts.Work {
+		return s.serve.Start(ctx)
+	}
 	s.work = s.appPart("work", keepsRunning)
 	var serveErr, workErr error
 	var both sync.WaitGroup

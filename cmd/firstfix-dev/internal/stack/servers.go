@@ -65,8 +65,8 @@ func ServerPorts() map[string]ports.Wish {
 // the known ports to the one that a person looks at.
 func AnyPort(wishes map[string]ports.Wish) map[string]ports.Wish {
 	free := make(map[string]ports.Wish, len(wishes))
-	for name := range wishes {
-		free[name] = ports.Wish{}
+	for name, wish := range wishes {
+		free[name] = ports.Wish{Keep: wish.Keep}
 	}
 	return free
 }

@@ -30,10 +30,12 @@ const (
 type Options struct {
 	Dir       string // holds everything that a restart finds again
 	Binary    string // bin/firstfix
-	Throwaway bool   // trades safety against a crash for speed, and takes any free ports
+	Throwaway bool   // trades safety against a crash for speed
+	AnyPort   bool   // leaves the usual ports to others
 	// ServersOnly leaves out all that bin/firstfix does, to run it by hand or in
 	// a debugger.
 	ServersOnly bool
+	Work        bool // runs the workers too; without them bookings go on and nothing else does
 	Sample      bool // loads the sample city
 }
 
@@ -114,7 +116,7 @@ func (s *Stack) wishes() map[string]ports.Wish {
 	wishes[portHTTP] = ports.Wish{Preferred: 8080}
 	wishes[portWeb] = ports.Wish{Preferred: 8081, Keep: true} // members' rows name their issuer
 	wishes[portSMTP] = ports.Wish{Preferred: 1025}
-	if s.opts.Throwaway {
+	if s.opts.AnyPort {
 		return AnyPort(wishes)
 	}
 	return wishes

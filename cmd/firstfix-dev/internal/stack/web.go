@@ -115,7 +115,7 @@ func (s *Stack) controlled() map[string]control.Part {
 // latePart is a part that starts after control does, or never.
 type latePart struct{ get func() *process.Part }
 
-var errNotThere = errors.New("this stack runs without bin/firstfix")
+var errNotThere = errors.New("this stack runs without this part")
 
 func (l latePart) do(act func(*process.Part) error) error {
 	part := l.get()
