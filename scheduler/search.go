@@ -180,6 +180,7 @@ func (s *search) load(jobs [][]int32) {
 		s.in[j] = -1
 	}
 	s.cost, s.served, s.used = 0, 0, 0
+	s.best = math.MaxInt64
 	for v := range s.routes {
 		r := &s.routes[v]
 		r.shift = int32(v)

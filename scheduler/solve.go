@@ -55,12 +55,12 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Plan, Stats, error) {
 	s.load(warm.sequences())
 	s.construct()
 	b := &budget{ctx: ctx, o: &o, s: s}
-	a := annealing{hot: 1, cold: 0.01}
+	hot := 1.0
 	if o.Warm != nil {
-		a.hot = 0.1
+		hot = 0.1
 	}
-	n := s.anneal(b, a)
-	return p.assemble(s.bestJobs), Stats{Iterations: n, Threads: 1}, nil
+	jobs := s.evolve(b, hot)
+	return p.assemble(jobs), Stats{Iterations: b.done, Threads: 1}, nil
 }
 
 func (l *Live) sequences() [][]int32 {
@@ -143,38 +143,45 @@ func (s *search) bestShown() (cost int64, left int) {
 }
 
 // annealing is a temperature that falls geometrically from hot to cold, both in
-// mean costs of a leg.
+// mean costs of a leg, between two shares of the budget.
 type annealing struct {
-	hot, cold float64
+	hot, cold  float64
+	from, till float64
 }
 
 // between is how many iterations pass between two looks at the budget.
 const between = 200
 
-// anneal runs ruin and recreate until the budget is spent.
-func (s *search) anneal(b *budget, a annealing) int64 {
+// anneal runs ruin and recreate until its part of the budget is spent.
+func (s *search) anneal(b *budget, a annealing) {
 	unit := s.meanLeg()
 	ratio := math.Log(a.cold / a.hot)
-	temperature := 0.0
-	for ; ; b.done++ {
-		if b.done%between == 0 {
-			share := b.spent()
-			if share >= 1 {
-				return b.done
+	for {
+		share := b.spent()
+		if share >= a.till {
+			return
+		}
+		temperature := unit * a.hot * math.Exp(ratio*max(share-a.from, 0)/(a.till-a.from))
+		for range between {
+			b.done++
+			if s.step(temperature) {
+				b.improved = b.done
 			}
-			temperature = unit * a.hot * math.Exp(ratio*share)
-		}
-		s.begin()
-		s.ruin()
-		worse := -temperature * math.Log(1-s.rng.unit())
-		if !s.recreate(s.costBefore + int64(worse) + 1) {
-			s.undo()
-			continue
-		}
-		if s.keepBest() {
-			b.improved = b.done
 		}
 	}
+}
+
+// step is one iteration: ruin, recreate, and accept or undo. It reports whether
+// the plan is the best of the search so far.
+func (s *search) step(temperature float64) bool {
+	s.begin()
+	s.ruin()
+	worse := -temperature * math.Log(1-s.rng.unit())
+	if !s.recreate(s.costBefore + int64(worse) + 1) {
+		s.undo()
+		return false
+	}
+	return s.keepBest()
 }
 
 // meanLeg is the scale of temperatures: what a leg costs on average.
