@@ -6,6 +6,7 @@ import (
 
 	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/net/idna"
+	"golang.org/x/text/language"
 )
 
 // longestEmail is the longest address that mail can be sent to (RFC 5321).
@@ -35,11 +36,25 @@ func CleanEmail(field, text string) (string, error) {
 
 // CleanPhone reads a phone number and gives it in E.164. A number without its
 // country code cannot be called from everywhere and is refused.
-func CleanPhone(field, text string) (string, error) {
-	number, err := phonenumbers.Parse(text, "ZZ")
+func CleanPhone(field, text string) (string, error) { return CleanPhoneIn(field, text, "ZZ") }
+
+// CleanPhoneIn is CleanPhone for where national spellings are known to be those
+// of a region (ISO 3166, e.g. "US").
+func CleanPhoneIn(field, text, region string) (string, error) {
+	number, err := phonenumbers.Parse(text, region)
 	if err != nil || !phonenumbers.IsPossibleNumber(number) {
 		return "", InvalidField(ReasonInvalidRequest, field,
 			"it is not a phone number with its country code, expected e.g. +1 617 555 0100").Because(err)
 	}
 	return phonenumbers.Format(number, phonenumbers.E164), nil
+}
+
+// Region is where the tenant's people live, as far as their language tells: ISO
+// 3166, "ZZ" where it does not. "en-GB" says it, of "de" it is the likeliest.
+func (t Tenant) Region() string {
+	region, confidence := language.Make(t.Language).Region()
+	if confidence == language.No {
+		return "ZZ"
+	}
+	return region.String()
 }

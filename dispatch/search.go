@@ -3,6 +3,8 @@ package dispatch
 import (
 	"slices"
 	"strings"
+
+	"github.com/nyaruka/phonenumbers"
 )
 
 // SearchWords gives the words by which texts are found, in one normal form:
@@ -21,11 +23,23 @@ func SearchWords(texts ...string) []string {
 // SearchWords of a customer: the name, the address for mail, the phone number
 // and the reference.
 func (c Customer) SearchWords() []string {
-	return SearchWords(c.DisplayName, c.Email, c.Phone, c.ExternalReference)
+	return SearchWords(c.DisplayName, c.Email, c.Phone, nationalNumber(c.Phone), c.ExternalReference)
 }
 
 // SearchWords of a contact: the name, the address for mail and the phone number.
-func (c Contact) SearchWords() []string { return SearchWords(c.DisplayName, c.Email, c.Phone) }
+func (c Contact) SearchWords() []string {
+	return SearchWords(c.DisplayName, c.Email, c.Phone, nationalNumber(c.Phone))
+}
+
+// nationalNumber is a number as it is dialled at home, without its leading zero:
+// the other beginning by which it is looked for.
+func nationalNumber(e164 string) string {
+	number, err := phonenumbers.Parse(e164, "ZZ")
+	if err != nil {
+		return ""
+	}
+	return phonenumbers.GetNationalSignificantNumber(number)
+}
 
 // SearchWords of a site: its address and postal code.
 func (s Site) SearchWords() []string { return SearchWords(s.Address, s.PostalCode) }

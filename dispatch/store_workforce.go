@@ -102,6 +102,9 @@ type TechnicianTx interface {
 	// CreateShifts makes shifts with their breaks as commitments. It refuses with
 	// SHIFT_HOURS_INVALID what overlaps another shift of the technician.
 	CreateShifts(ctx context.Context, shifts []Shift) error
+	// FirstShiftClash says which of these shifts is the first that overlaps another
+	// one of its technician, itself apart.
+	FirstShiftClash(ctx context.Context, shifts []Shift) (index int, found bool, err error)
 	GetShift(ctx context.Context, id ShiftID) (Shift, error)
 	// PageShifts pages by start, then id, with their breaks.
 	PageShifts(ctx context.Context, filter ShiftFilter, page Page) ([]Shift, string, error)

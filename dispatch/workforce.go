@@ -31,6 +31,9 @@ type Member struct {
 	Version     int64
 }
 
+// Name is the member's name in the audit; issuer and subject are the key.
+func (m Member) Name() string { return "members/" + m.Subject }
+
 // Skill is something a technician can do.
 type Skill struct {
 	ID          SkillID

@@ -61,6 +61,30 @@ func (t *tx) addBreaks(ctx context.Context, shifts []dispatch.Shift) error {
 	return err
 }
 
+// A shift is at most 24 hours long: the lower bound keeps the index scan short.
+const firstShiftClashSQL = `
+SELECT n.ordinal - 1
+FROM unnest(@ids::uuid[], @technicians::uuid[], @starts::timestamptz[], @ends::timestamptz[])
+	WITH ORDINALITY AS n (id, technician, starts, ends, ordinal)
+WHERE EXISTS (
+	SELECT FROM shifts s
+	WHERE s.tenant_id = @tenant AND s.technician_id = n.technician AND s.id <> n.id
+		AND s.starts_at > n.starts - interval '24 hours' AND s.starts_at < n.ends AND s.ends_at > n.starts)
+ORDER BY n.ordinal LIMIT 1`
+
+// FirstShiftClash implements dispatch.TechnicianTx.
+func (t *tx) FirstShiftClash(ctx context.Context, shifts []dispatch.Shift) (int, bool, error) {
+	var ids, technicians []uuid.UUID
+	var starts, ends []time.Time
+	for _, s := range shifts {
+		ids, technicians = append(ids, s.ID.UUID), append(technicians, s.Technician.UUID)
+		starts, ends = append(starts, s.Span.Start), append(ends, s.Span.End)
+	}
+	return oneOrNone(ctx, t, firstShiftClashSQL, pgx.NamedArgs{
+		"ids": ids, "technicians": technicians, "starts": starts, "ends": ends,
+	}, pgx.RowTo[int])
+}
+
 // The breaks come as arrays in parallel, so that a shift is one row.
 const shiftWithBreaksColumns = `s.id, s.technician_id, s.planning_area_id, s.local_date, s.starts_at, s.ends_at, s.version,
 	ARRAY(SELECT c.starts_at FROM commitments c WHERE c.tenant_id = s.tenant_id AND c.shift_id = s.id

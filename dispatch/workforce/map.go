@@ -1,0 +1,120 @@
+package workforce
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/firstfix/firstfix/dispatch"
+)
+
+// CreatePlanningArea makes a planning area.
+func (w *Workforce) CreatePlanningArea(ctx context.Context, call dispatch.Call, a dispatch.PlanningArea) (dispatch.PlanningArea, error) {
+	a.Version = 1
+	return create(ctx, w, call, a, checkPlanningArea, func(ctx context.Context, tx dispatch.Tx, a dispatch.PlanningArea) error {
+		return tx.CreatePlanningArea(ctx, a)
+	})
+}
+
+// GetPlanningArea reads a planning area.
+func (w *Workforce) GetPlanningArea(ctx context.Context, call dispatch.Call, id dispatch.PlanningAreaID) (dispatch.PlanningArea, error) {
+	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.PlanningArea, error) {
+		return tx.GetPlanningArea(ctx, id)
+	})
+}
+
+// ListPlanningAreas pages through the planning areas by id.
+func (w *Workforce) ListPlanningAreas(ctx context.Context, call dispatch.Call, page dispatch.Page) ([]dispatch.PlanningArea, string, error) {
+	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.PlanningArea, string, error) {
+		return tx.PagePlanningAreas(ctx, page)
+	})
+}
+
+// UpdatePlanningArea changes a planning area. Windows that were promised stay as
+// they are: a promise is an instant, not a rule.
+func (w *Workforce) UpdatePlanningArea(ctx context.Context, call dispatch.Call, id dispatch.PlanningAreaID, version int64, change Change[dispatch.PlanningArea]) (dispatch.PlanningArea, error) {
+	return update(ctx, w, call, version, change, versioned[dispatch.PlanningArea]{
+		version: func(a *dispatch.PlanningArea) *int64 { return &a.Version },
+		name:    dispatch.PlanningArea.Name,
+		read: func(ctx context.Context, tx dispatch.Tx) (dispatch.PlanningArea, error) {
+			return tx.GetPlanningArea(ctx, id)
+		},
+		check: checkPlanningArea,
+		save: func(ctx context.Context, tx dispatch.Tx, a dispatch.PlanningArea) error {
+			return tx.SavePlanningArea(ctx, a)
+		},
+	})
+}
+
+const longestWait = 30 * 24 * time.Hour
+
+func checkPlanningArea(_ context.Context, _ dispatch.Tx, a *dispatch.PlanningArea) error {
+	var f faults
+	f.label("planning_area.display_name", &a.DisplayName)
+	f.zone("planning_area.time_zone", a.TimeZone)
+	if a.LeadTime < 0 || a.LeadTime > longestWait {
+		f.field("planning_area.lead_time", "it is %s, expected zero to 30 days", a.LeadTime)
+	}
+	if a.ChangeCutoff < 0 || a.ChangeCutoff > longestWait {
+		f.field("planning_area.change_cutoff", "it is %s, expected zero to 30 days", a.ChangeCutoff)
+	}
+	if a.HorizonDays < 1 || a.HorizonDays > 366 {
+		f.field("planning_area.horizon_days", "it is %d, expected 1 to 366", a.HorizonDays)
+	}
+	if a.HoldTime < 30*time.Second || a.HoldTime > time.Hour {
+		f.field("planning_area.hold_duration", "it is %s, expected 30 seconds to an hour", a.HoldTime)
+	}
+	for i, rule := range a.Windows {
+		// Rules are told by the clock alone: one that starts when it ends would
+		// last a whole day, which nobody can be asked to wait at home.
+		if rule.Start == rule.End {
+			f.field(fmt.Sprintf("planning_area.windows[%d].end", i), "it is the start, %s", rule.Start)
+		}
+	}
+	return f.err()
+}
+
+// CreateTerritory makes a territory.
+func (w *Workforce) CreateTerritory(ctx context.Context, call dispatch.Call, t dispatch.Territory) (dispatch.Territory, error) {
+	t.Version = 1
+	return create(ctx, w, call, t, checkTerritory, func(ctx context.Context, tx dispatch.Tx, t dispatch.Territory) error {
+		return tx.CreateTerritory(ctx, t)
+	})
+}
+
+// GetTerritory reads a territory.
+func (w *Workforce) GetTerritory(ctx context.Context, call dispatch.Call, id dispatch.TerritoryID) (dispatch.Territory, error) {
+	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Territory, error) { return tx.GetTerritory(ctx, id) })
+}
+
+// ListTerritories pages through the territories of an area, or of all, by id.
+func (w *Workforce) ListTerritories(ctx context.Context, call dispatch.Call, area dispatch.PlanningAreaID, page dispatch.Page) ([]dispatch.Territory, string, error) {
+	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Territory, string, error) {
+		return tx.PageTerritories(ctx, area, page)
+	})
+}
+
+// UpdateTerritory changes a territory. Sites keep the territory in which they
+// were made until they are moved themselves.
+func (w *Workforce) UpdateTerritory(ctx context.Context, call dispatch.Call, id dispatch.TerritoryID, version int64, change Change[dispatch.Territory]) (dispatch.Territory, error) {
+	return update(ctx, w, call, version, change, versioned[dispatch.Territory]{
+		version: func(t *dispatch.Territory) *int64 { return &t.Version },
+		name:    dispatch.Territory.Name,
+		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Territory, error) { return tx.GetTerritory(ctx, id) },
+		check:   checkTerritory,
+		save:    func(ctx context.Context, tx dispatch.Tx, t dispatch.Territory) error { return tx.SaveTerritory(ctx, t) },
+	})
+}
+
+func checkTerritory(ctx context.Context, tx dispatch.Tx, t *dispatch.Territory) error {
+	var f faults
+	f.label("territory.display_name", &t.DisplayName)
+	f.zone("territory.time_zone", t.TimeZone)
+	f.add(CheckBoundary("territory.boundary", t.Boundary))
+	_, err := tx.GetPlanningArea(ctx, t.PlanningArea)
+	name := dispatch.PlanningArea{ID: t.PlanningArea}.Name()
+	if err := f.reference("territory.planning_area", name, err); err != nil {
+		return err
+	}
+	return f.err()
+}

@@ -1,0 +1,123 @@
+package workforce
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/firstfix/firstfix/dispatch"
+)
+
+// CreateTechnician makes a technician, who works for the company from now on.
+func (w *Workforce) CreateTechnician(ctx context.Context, call dispatch.Call, t dispatch.Technician) (dispatch.Technician, error) {
+	t.ID, t.Active, t.Version = dispatch.TechnicianID{}.New(), true, 1
+	return create(ctx, w, call, t, checkTechnician, func(ctx context.Context, tx dispatch.Tx, t dispatch.Technician) error {
+		return tx.CreateTechnician(ctx, t)
+	})
+}
+
+// GetTechnician reads a technician.
+func (w *Workforce) GetTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID) (dispatch.Technician, error) {
+	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Technician, error) {
+		return readTechnician(ctx, tx, id)
+	})
+}
+
+func readTechnician(ctx context.Context, tx dispatch.Tx, id dispatch.TechnicianID) (dispatch.Technician, error) {
+	found, err := tx.GetTechnicians(ctx, []dispatch.TechnicianID{id})
+	if err == nil && len(found) == 0 {
+		err = dispatch.NotFound(id.Name())
+	}
+	if err != nil {
+		return dispatch.Technician{}, err
+	}
+	return found[0], nil
+}
+
+// ListTechnicians pages through technicians by id.
+func (w *Workforce) ListTechnicians(ctx context.Context, call dispatch.Call, filter dispatch.TechnicianFilter, page dispatch.Page) ([]dispatch.Technician, string, error) {
+	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Technician, string, error) {
+		return tx.PageTechnicians(ctx, filter, page)
+	})
+}
+
+// UpdateTechnician changes a technician. Shifts keep the planning area in which
+// they were made.
+func (w *Workforce) UpdateTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID, version int64, change Change[dispatch.Technician]) (dispatch.Technician, error) {
+	return update(ctx, w, call, version, change, technicianRow(id, checkTechnician))
+}
+
+// DeactivateTechnician says that a technician no longer works for the company.
+// It refuses with HAS_FUTURE_JOBS while something is planned for him.
+func (w *Workforce) DeactivateTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID, version int64) (dispatch.Technician, error) {
+	idle := func(ctx context.Context, tx dispatch.Tx, t *dispatch.Technician) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		jobs, err := tx.CountFutureJobs(ctx, id, now)
+		if err == nil && jobs > 0 {
+			err = hasFutureJobs(id.Name(), jobs)
+		}
+		return err
+	}
+	return update(ctx, w, call, version, setActive(false), technicianRow(id, idle))
+}
+
+// ReactivateTechnician says that a technician works for the company again.
+func (w *Workforce) ReactivateTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID, version int64) (dispatch.Technician, error) {
+	fine := func(context.Context, dispatch.Tx, *dispatch.Technician) error { return nil }
+	return update(ctx, w, call, version, setActive(true), technicianRow(id, fine))
+}
+
+func setActive(active bool) Change[dispatch.Technician] {
+	return func(t *dispatch.Technician) error {
+		t.Active = active
+		return nil
+	}
+}
+
+func technicianRow(id dispatch.TechnicianID, check func(context.Context, dispatch.Tx, *dispatch.Technician) error) versioned[dispatch.Technician] {
+	return versioned[dispatch.Technician]{
+		version: func(t *dispatch.Technician) *int64 { return &t.Version },
+		name:    dispatch.Technician.Name,
+		read: func(ctx context.Context, tx dispatch.Tx) (dispatch.Technician, error) {
+			return readTechnician(ctx, tx, id)
+		},
+		check: check,
+		save: func(ctx context.Context, tx dispatch.Tx, t dispatch.Technician) error {
+			return tx.SaveTechnician(ctx, t)
+		},
+	}
+}
+
+func hasFutureJobs(name string, jobs int) error {
+	return dispatch.Refuse(dispatch.ReasonHasFutureJobs, name, "%d visits or holds are planned there; give them to somebody else first", jobs).
+		With("count", strconv.Itoa(jobs))
+}
+
+func checkTechnician(ctx context.Context, tx dispatch.Tx, t *dispatch.Technician) error {
+	region, err := regionOf(ctx, tx)
+	if err != nil {
+		return err
+	}
+	var f faults
+	f.label("technician.display_name", &t.DisplayName)
+	f.email("technician.email", &t.Email)
+	f.phone("technician.phone", &t.Phone, region)
+	f.point("technician.home", t.Home)
+	for i, s := range t.Skills {
+		if s.Level < 1 || s.Level > 5 {
+			f.field(fmt.Sprintf("technician.skills[%d].level", i), "it is %d, expected 1 to 5", s.Level)
+		}
+	}
+	if err := checkSkillsExist(ctx, tx, &f, "technician.skills", t.Skills); err != nil {
+		return err
+	}
+	_, err = tx.GetPlanningArea(ctx, t.PlanningArea)
+	name := dispatch.PlanningArea{ID: t.PlanningArea}.Name()
+	if err := f.reference("technician.planning_area", name, err); err != nil {
+		return err
+	}
+	return f.err()
+}
