@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/firstfix/firstfix/dispatch"
+	"github.com/firstfix/firstfix/dispatch/grpcapi"
+	"github.com/firstfix/firstfix/dispatch/postgres"
+	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
+)
+
+type serveCommand struct{}
+
+// Run implements kong's command.
+func (serveCommand) Run(ctx context.Context, c *config, log *slog.Logger) error {
+	if err := c.validate(needDatabase, needIssuers, needSeal, needListeners); err != nil {
+		return err
+	}
+	store, err := postgres.Open(ctx, c.DatabaseURL, 0)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	server, err := newServer(c, store, log)
+	if err != nil {
+		return err
+	}
+	grpcListener, httpListener, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "serving", "grpc", grpcListener.Addr().String(), "http", httpListener.Addr().String())
+	return server.Serve(ctx, grpcListener, httpListener)
+}
+
+func newServer(c *config, store *postgres.Store, log *slog.Logger) (*grpcapi.Server, error) {
+	seal, err := dispatch.NewSeal([]byte(c.SealSecret))
+	if err != nil {
+		return nil, err
+	}
+	issuers, faults := c.issuers()
+	proxies, more := c.proxies()
+	if err := errors.Join(append(faults, more...)...); err != nil {
+		return nil, err
+	}
+	return grpcapi.New(grpcapi.Config{
+		Store: store, Ping: store.Ping, Seal: seal,
+		Issuers:  issuers,
+		Services: services(store, seal, log),
+		OpenAPI:  firstfixv1.OpenAPI,
+		Log:      log, Development: c.Development, RateFactor: c.RateFactor,
+		Proxies: proxies, Origins: c.CORSOrigins,
+	})
+}
+
+// services are the use cases behind the handlers.
+func services(store *postgres.Store, seal *dispatch.Seal, log *slog.Logger) grpcapi.Services {
+	u := newUseCases(store, seal, log)
+	return grpcapi.Services{Seal: seal, Planning: u.planning, Workforce: u.workforce}
+}
+
+func listen(ctx context.Context, c *config) (grpcListener, httpListener net.Listener, err error) {
+	var config net.ListenConfig
+	if grpcListener, err = config.Listen(ctx, "tcp", c.GRPCAddress); err != nil {
+		return nil, nil, fmt.Errorf("listen for gRPC: %w", err)
+	}
+	if httpListener, err = config.Listen(ctx, "tcp", c.HTTPAddress); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listen for HTTP: %w", err), grpcListener.Close())
+	}
+	return grpcListener, httpListener, nil
+}
