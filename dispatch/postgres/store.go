@@ -70,8 +70,6 @@ func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 // tx is one transaction of one tenant. It is the only implementation of
 // dispatch.Tx; its methods are spread over the files of this package by room.
 type tx struct {
-	dispatch.Tx // until every room's methods are there; the lead removes it
-
 	db     pgx.Tx
 	tenant dispatch.TenantID
 }
