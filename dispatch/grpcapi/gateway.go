@@ -92,11 +92,12 @@ func newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	}
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, json),
-		// Of the headers only these reach the chain; none can pass for metadata of
-		// the gateway's own.
+		// The gateway passes Authorization and X-Forwarded-For on by itself. Of the
+		// other headers only these reach the chain, so that none can pass for
+		// metadata of the gateway's own.
 		runtime.WithIncomingHeaderMatcher(func(key string) (string, bool) {
 			switch key = strings.ToLower(key); key {
-			case "authorization", "traceparent", "tracestate", "x-forwarded-for":
+			case "traceparent", "tracestate":
 				return key, true
 			}
 			return "", false

@@ -29,8 +29,11 @@ import (
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
+	"github.com/firstfix/firstfix/dispatch/outbound/travel"
+	"github.com/firstfix/firstfix/dispatch/planning"
 	"github.com/firstfix/firstfix/dispatch/postgres"
 	"github.com/firstfix/firstfix/dispatch/postgres/pgtest"
+	"github.com/firstfix/firstfix/dispatch/workforce"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -217,12 +220,21 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 	config := grpcapi.Config{
 		Store: store, Ping: store.Ping, Seal: seal, Issuers: issuers, OpenAPI: pb.OpenAPI,
 		Log: slog.New(slog.NewJSONHandler(d.log, nil)), Now: d.clock.now,
+		Services: services(store),
 	}
 	if change != nil {
 		change(&config)
 	}
 	d.serve(t, config)
 	return d
+}
+
+// services are the use cases as the server of cmd/firstfix has them.
+func services(store dispatch.Store) grpcapi.Services {
+	return grpcapi.Services{
+		Planning:  planning.New(store, travel.Estimator{}),
+		Workforce: workforce.New(store),
+	}
 }
 
 func (d *doors) serve(t *testing.T, config grpcapi.Config) {
