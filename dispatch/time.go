@@ -91,13 +91,13 @@ func (t TimeOfDay) At(d Date, zone *time.Location) (instant time.Time, ok bool) 
 	if guess.Hour() != int(t)/60 || guess.Minute() != int(t)%60 || DateOf(guess, zone) != d {
 		return time.Time{}, false
 	}
-	// time.Date does not promise which of two it gives; an hour or half an hour
-	// before may read the same on the clock.
-	for _, back := range []time.Duration{time.Hour, 30 * time.Minute} {
-		earlier := guess.Add(-back)
-		if earlier.Hour() == guess.Hour() && earlier.Minute() == guess.Minute() && DateOf(earlier, zone) == d {
-			return earlier, true
-		}
+	// time.Date does not promise which of two it gives. Clocks go back by half an
+	// hour to three hours: by whatever the offset of the day before was larger.
+	_, before := guess.Add(-24 * time.Hour).Zone()
+	_, after := guess.Zone()
+	earlier := guess.Add(time.Duration(after-before) * time.Second)
+	if before > after && earlier.Hour() == guess.Hour() && earlier.Minute() == guess.Minute() && DateOf(earlier, zone) == d {
+		return earlier, true
 	}
 	return guess, true
 }
