@@ -83,11 +83,12 @@ func temporalAddress(t testing.TB) string {
 	return address
 }
 
+// quiet takes what the SDK logs.
+var quiet = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+
 func dial(t testing.TB, address string) client.Client {
 	t.Helper()
-	c, err := client.NewLazyClient(client.Options{
-		HostPort: address, Identity: "firstfix test", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
-	})
+	c, err := client.NewLazyClient(client.Options{HostPort: address, Identity: "firstfix test", Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,6 +238,28 @@ func (s *stage) sleepers(d *diary, label string, next func(w dispatch.Wakeup) (d
 			return look(ctx, dispatch.WatchReferral(t, id))
 		},
 	}
+}
+
+// counter counts by name.
+type counter struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *counter) next(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	c.n[name]++
+	return c.n[name]
+}
+
+func (c *counter) of(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[name]
 }
 
 // wire is a proxy in front of a server that a test can cut.

@@ -43,6 +43,7 @@ var done = answer{Look: dispatch.Look{Done: true}}
 func script(t *testing.T, p process, answers ...answer) *scripted {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(quiet)
 	s := &scripted{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), process: p}
 	s.RegisterWorkflowWithOptions(p.workflow(Queues{}), workflow.RegisterOptions{Name: p.name})
 	s.RegisterActivityWithOptions(func(_ context.Context, in LookAt) (dispatch.Look, error) {
