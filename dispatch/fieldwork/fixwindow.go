@@ -8,37 +8,47 @@ import (
 	"github.com/firstfix/firstfix/dispatch"
 )
 
-// resolve writes a work order that is resolved, with the fix window of this
-// life. A work order that was resolved before at another time, by what was known
-// then, goes on in the same episode while its verdict is provisional; a final
-// verdict is history, and another episode begins.
+// resolve writes a work order that is resolved, with the verdict of its fix
+// window. While the verdict is provisional, late events correct it in place; a
+// final one is history, and if they prove it wrong another episode begins.
 func (s *scene) resolve(ctx context.Context, tx dispatch.Tx, before dispatch.WorkOrder) error {
-	episode, fresh := dispatch.FixEpisode{}, before.State != dispatch.WorkOrderResolved
-	if !fresh {
-		var err error
-		if episode, err = tx.LockFixEpisode(ctx, s.order.ID, before.Episode); err != nil {
+	if before.State != dispatch.WorkOrderResolved {
+		return s.beginEpisode(ctx, tx, before)
+	}
+	row, err := tx.LockFixEpisode(ctx, s.order.ID, before.Episode)
+	if err != nil {
+		return err
+	}
+	judged, err := judge(ctx, tx, s.order, s.others, row, s.now)
+	if err != nil {
+		return err
+	}
+	if sameVerdict(judged, row) {
+		return s.saveOrder(ctx, tx, before)
+	}
+	if row.State == dispatch.FixFinal {
+		if err := s.recordChange(ctx, tx, row, "a late event proves the verdict wrong"); err != nil {
 			return err
 		}
-		fresh = episode.State == dispatch.FixFinal && !s.order.ResolvedAt.Equal(before.ResolvedAt)
-	}
-	if fresh {
-		s.order.Episode++
-		episode = dispatch.FixEpisode{
-			WorkOrder: s.order.ID, Episode: s.order.Episode, Service: s.order.Service, State: dispatch.FixProvisional,
-		}
+		return s.beginEpisode(ctx, tx, before)
 	}
 	if err := s.saveOrder(ctx, tx, before); err != nil {
 		return err
 	}
-	if episode.State == dispatch.FixFinal {
-		return nil
-	}
-	judged, err := judge(ctx, tx, s.order, s.others, episode, s.now)
-	if err != nil {
+	return tx.SaveFixEpisode(ctx, judged)
+}
+
+// beginEpisode starts a life of the fix window, and its process.
+func (s *scene) beginEpisode(ctx context.Context, tx dispatch.Tx, before dispatch.WorkOrder) error {
+	s.order.Episode++
+	if err := s.saveOrder(ctx, tx, before); err != nil {
 		return err
 	}
-	if !fresh {
-		return tx.SaveFixEpisode(ctx, judged)
+	judged, err := judge(ctx, tx, s.order, s.others, dispatch.FixEpisode{
+		WorkOrder: s.order.ID, Episode: s.order.Episode, Service: s.order.Service, State: dispatch.FixProvisional,
+	}, s.now)
+	if err != nil {
+		return err
 	}
 	if err := tx.CreateFixEpisode(ctx, judged); err != nil {
 		return err
@@ -47,6 +57,12 @@ func (s *scene) resolve(ctx context.Context, tx dispatch.Tx, before dispatch.Wor
 		Subject: s.order.Name(), Version: s.order.Version, Kind: dispatch.NoticeWorkOrderResolved,
 		Payload: map[string]string{"episode": strconv.Itoa(s.order.Episode)},
 	})
+}
+
+// sameVerdict reports whether judging again has changed nothing.
+func sameVerdict(a, b dispatch.FixEpisode) bool {
+	return a.Verdict == b.Verdict && a.Reason == b.Reason && a.Repeat == b.Repeat && a.Technician == b.Technician &&
+		a.ResolvedAt.Equal(b.ResolvedAt)
 }
 
 // judge fills an episode with the verdict that the rows give now.
@@ -81,22 +97,25 @@ func judge(ctx context.Context, tx dispatch.Tx, w dispatch.WorkOrder, visits []d
 	return f, nil
 }
 
-// endEpisode closes the episode of a work order that is not resolved any more,
-// and leaves a record of who moved the figure.
+// endEpisode closes the episode of a work order that is not resolved any more.
 func (s *scene) endEpisode(ctx context.Context, tx dispatch.Tx, why string) error {
 	f, err := tx.LockFixEpisode(ctx, s.order.ID, s.order.Episode)
 	if err != nil {
 		return err
 	}
-	err = tx.WriteAudit(ctx, dispatch.AuditEntry{
+	if err := s.recordChange(ctx, tx, f, why); err != nil || f.State == dispatch.FixFinal {
+		return err
+	}
+	return finish(ctx, tx, f, dispatch.FixJudgement{Verdict: dispatch.NotCounted, Reason: why}, s.now)
+}
+
+// recordChange leaves a record of whose event moved a figure.
+func (s *scene) recordChange(ctx context.Context, tx dispatch.Tx, f dispatch.FixEpisode, why string) error {
+	return tx.WriteAudit(ctx, dispatch.AuditEntry{
 		Actor: "technician:" + s.visit.Technician.String(), Role: dispatch.RoleTechnician, Method: "fieldwork.Reopen",
 		Subject: dispatch.EpisodeName(f.WorkOrder, f.Episode),
 		Detail:  map[string]string{"verdict": string(f.Verdict), "state": string(f.State), "why": why},
 	})
-	if err != nil || f.State == dispatch.FixFinal {
-		return err
-	}
-	return finish(ctx, tx, f, dispatch.FixJudgement{Verdict: dispatch.NotCounted, Reason: why}, s.now)
 }
 
 // finish makes a verdict final.
@@ -142,7 +161,7 @@ func (f *Fieldwork) LookAtFixWindow(ctx context.Context, tenant dispatch.TenantI
 			}
 			return dispatch.Rest(ctx, tx, process.Workflow)
 		}
-		if judged.Verdict != row.Verdict || judged.Reason != row.Reason || judged.Repeat != row.Repeat {
+		if !sameVerdict(judged, row) {
 			if err := tx.SaveFixEpisode(ctx, judged); err != nil {
 				return dispatch.Look{}, err
 			}
