@@ -138,16 +138,29 @@ func (s *stage) publish(t testing.TB, n dispatch.Notice) {
 
 func (s *stage) count(t testing.TB, sql string) int {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.db.SuperuserURL)
+	n, err := query[int](t, s.db, sql)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	var n int
-	if err := conn.QueryRow(t.Context(), sql).Scan(&n); err != nil {
-		t.Fatal(err)
+	return n[0]
+}
+
+// query reads rows of all tenants, each a value or a struct by position.
+func query[T any](t testing.TB, db *pgtest.DB, sql string) ([]T, error) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), db.SuperuserURL)
+	if err != nil {
+		return nil, err
 	}
-	return n
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	rows, err := conn.Query(t.Context(), sql)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows.FieldDescriptions()) == 1 {
+		return pgx.CollectRows(rows, pgx.RowTo[T])
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
 // id is the n-th of a test's fixed ids.
