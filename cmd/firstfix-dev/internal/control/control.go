@@ -8,9 +8,11 @@
 //	POST /control/clock    the same; sets domain time. rate 0: it stands still,
 //	                       1: it runs as the real clock does. Without now, the
 //	                       current domain time stays
-//	GET  /control/drained  {"notices": 0, "wakeups": 0, "deliveries": 0, "drained": true}:
+//	GET  /control/drained  {"notices": 0, "wakeups": 0, "deliveries": 0, "drained": true, "next": "…"}:
 //	                       notices not delivered, wakeups and deliveries that are
-//	                       due by domain time; drained when there are none
+//	                       due by domain time; drained when there are none, and
+//	                       when something will be due next
+//	GET  /control/figures  {"notices": {"visit_planned": 7}, "wakeups": 3, "database_bytes": …}
 //	POST /control/stop     {"part": "work"}: ends it as an operator would, and waits
 //	POST /control/kill     {"part": "postgres"}: SIGKILL, and waits
 //	POST /control/start    {"part": "temporal"}: starts it, and waits until it is ready
@@ -65,6 +67,7 @@ func (c *Control) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /control/clock", c.readClock)
 	mux.HandleFunc("POST /control/clock", c.setClock)
 	mux.HandleFunc("GET /control/drained", c.readDrained)
+	mux.HandleFunc("GET /control/figures", c.readFigures)
 	mux.HandleFunc("POST /control/stop", c.onPart(func(_ context.Context, p Part, _ partRequest) error { return p.Stop() }))
 	mux.HandleFunc("POST /control/kill", c.onPart(func(_ context.Context, p Part, _ partRequest) error { return p.Kill() }))
 	mux.HandleFunc("POST /control/start", c.onPart(func(ctx context.Context, p Part, _ partRequest) error { return p.Start(ctx) }))
