@@ -35,9 +35,9 @@ type RelayOptions struct {
 	Store    dispatch.RelayStore
 	Temporal client.Client
 	Queues   Queues
-	// Spoilt gives the provisional episodes of fix windows that a newly opened
-	// work order may spoil.
-	Spoilt func(ctx context.Context, tenant dispatch.TenantID, opened dispatch.WorkOrderID) ([]dispatch.FixEpisode, error)
+	// Touched gives the processes of the fix windows that a newly opened work order
+	// may spoil.
+	Touched func(ctx context.Context, tenant dispatch.TenantID, opened dispatch.WorkOrderID) ([]dispatch.Wakeup, error)
 	// WakeupGrace is how long a workflow's own timer has before it is nudged.
 	WakeupGrace time.Duration
 	Log         *slog.Logger
@@ -104,15 +104,11 @@ func (r *Relay) watchers(ctx context.Context, n dispatch.Notice) ([]dispatch.Wak
 	if err := parseName(n.Subject, &opened); err != nil {
 		return nil, err
 	}
-	episodes, err := r.Spoilt(ctx, n.Tenant, opened)
+	touched, err := r.Touched(ctx, n.Tenant, opened)
 	if err != nil {
 		return nil, fmt.Errorf("find the fix windows that %s may spoil: %w", n.Subject, err)
 	}
-	var out []dispatch.Wakeup
-	for _, e := range episodes {
-		out = append(out, dispatch.WatchFixWindow(n.Tenant, e.WorkOrder, e.Episode))
-	}
-	return out, nil
+	return touched, nil
 }
 
 // signalAll sends all signals, some at once, until one fails because Temporal is

@@ -55,11 +55,11 @@ func TestANoticeReachesItsProcess(t *testing.T) {
 	var d diary
 	s.work(t, s.sleepers(&d, "", func(dispatch.Wakeup) (bool, error) { return true, nil }), "a")
 	r := s.relay(t, temporalAddress(t))
-	r.Spoilt = func(_ context.Context, tenant dispatch.TenantID, id dispatch.WorkOrderID) ([]dispatch.FixEpisode, error) {
+	r.Touched = func(_ context.Context, tenant dispatch.TenantID, id dispatch.WorkOrderID) ([]dispatch.Wakeup, error) {
 		if tenant != s.tenant || id != opened {
 			t.Errorf("asked what %s of %s may spoil", id, tenant)
 		}
-		return []dispatch.FixEpisode{{WorkOrder: order, Episode: 1}}, nil
+		return []dispatch.Wakeup{dispatch.WatchFixWindow(tenant, order, 1)}, nil
 	}
 	for _, n := range []dispatch.Notice{
 		notice(dispatch.NoticeAppointmentBooked, appointment.Name(), 1, nil),
@@ -217,7 +217,7 @@ func TestANoticeThatCannotBeDelivered(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	r := s.relay(t, temporalAddress(t))
-	r.Spoilt = func(context.Context, dispatch.TenantID, dispatch.WorkOrderID) ([]dispatch.FixEpisode, error) {
+	r.Touched = func(context.Context, dispatch.TenantID, dispatch.WorkOrderID) ([]dispatch.Wakeup, error) {
 		return nil, errors.New("broken")
 	}
 	order := dispatch.WorkOrderID{UUID: id(1)}.Name()
@@ -266,5 +266,28 @@ func TestTheNextBuildTakesOver(t *testing.T) {
 	}
 	if got := slices.Compact(d.read()); !slices.Equal(got, want) {
 		t.Errorf("looks were made by %v, want %v", got, want)
+	}
+}
+
+// TestWorkersWaitForTemporal: they start before it does, and outlive a cut.
+func TestWorkersWaitForTemporal(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	line := newWire(t, temporalAddress(t))
+	line.set(true)
+	var d diary
+	workers := NewWorkers(WorkersOptions{
+		Temporal: dial(t, line.address()), Store: s.store, Queues: s.queues, Deployment: s.deployment, BuildID: "a", Promote: true,
+		Looks: s.sleepers(&d, "", func(dispatch.Wakeup) (bool, error) { return false, nil }), StopTime: time.Second, Log: s.log,
+	})
+	background(t, workers.Run)
+	r := s.relay(t, line.address())
+	background(t, r.Run)
+	visit := dispatch.VisitID{UUID: id(1)}.Name()
+	for version := range int64(3) {
+		s.publish(t, notice(dispatch.NoticeVisitMoved, visit, version+1, nil))
+		line.set(false)
+		eventually(t, fmt.Sprintf("look %d", version+1), func() bool { return len(d.read()) > int(version) && s.backlog(t).IsZero() })
+		line.set(true)
 	}
 }
