@@ -28,3 +28,16 @@ type OperationQueue interface {
 	// found is false where there is none.
 	ClaimOperation(ctx context.Context, kind OperationKind, lease time.Duration) (tenant TenantID, o Operation, found bool, err error)
 }
+
+// ImportTx is what reading a file of requests needs beside the catalogue, for
+// many rows at once.
+type ImportTx interface {
+	// TerritoriesAt is TerritoryAt for many places, without boundaries; outside of
+	// all territories it gives an empty one.
+	TerritoriesAt(ctx context.Context, places []Point) ([]Territory, error)
+	// KnownReferences says which of these are external references of work orders.
+	KnownReferences(ctx context.Context, references []string) (map[string]bool, error)
+	// AddWork makes work orders and visits, and notices of those work orders whose
+	// issue has been resolved before: they may spoil its fix window.
+	AddWork(ctx context.Context, orders []WorkOrder, visits []Visit) error
+}

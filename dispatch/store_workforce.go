@@ -20,6 +20,7 @@ type WorkforceTx interface {
 	TechnicianTx
 	CustomerTx
 	OperationTx
+	ImportTx
 }
 
 // TenantTx is the company itself and who may act in it.

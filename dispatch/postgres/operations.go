@@ -81,15 +81,17 @@ func document(d json.RawMessage) json.RawMessage {
 	return d
 }
 
+// The row is chosen in a CTE: as a join it might be chosen anew for each row that
+// the planner tries, and so be several.
 const claimOperationSQL = `
-UPDATE operations o SET lease = @lease, leased_until = clock_timestamp() + make_interval(secs => @seconds)
-FROM (
+WITH due AS MATERIALIZED (
 	SELECT tenant_id, id FROM operations
 	WHERE state = 'running' AND kind = @kind AND leased_until < clock_timestamp()
 	ORDER BY created_at, id LIMIT 1
 	FOR UPDATE SKIP LOCKED
-) due
-WHERE o.tenant_id = due.tenant_id AND o.id = due.id
+)
+UPDATE operations o SET lease = @lease, leased_until = clock_timestamp() + make_interval(secs => @seconds)
+FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id
 RETURNING o.tenant_id, o.id`
 
 // ClaimOperation implements dispatch.OperationQueue.
