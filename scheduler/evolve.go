@@ -2,40 +2,82 @@ package scheduler
 
 import "slices"
 
-var (
-	tuneShare = 0.3
-	tuneMax   = 600.0
+// Sizes at which the ways of searching change over.
+const (
+	// geneticJobs is up to how many jobs the genetic search pays.
+	geneticJobs = 600
+	// wholeJobs is up to how many jobs one thread searches a problem undivided,
+	// wholeCells up to how many pairs of job and shift: what it caches for each
+	// takes 32 bytes.
+	wholeJobs  = 2500
+	wholeCells = 4 << 20
 )
 
-// evolve is the whole search of one thread: ruin and recreate alone where the
-// problem is rich or large, and otherwise for the first part of the budget, with
-// a genetic search from what it found for the rest.
-func (s *search) evolve(b *budget, hot float64) [][]int32 {
-	if !s.p.suits() || len(s.movers) > int(tuneMax) || len(s.movers) < 3 {
-		s.anneal(b, annealing{hot, 0.01, 0, 1})
-		return s.bestJobs
+var tuneShare = 0.2
+
+// solve picks how to search: ruin and recreate on the whole problem or by parts,
+// and for plain problems of moderate size a genetic search on what it found.
+func (p *Problem) solve(b *budget, start [][]int32, threads int) [][]int32 {
+	n := len(p.location)
+	a := annealing{hot: 1, cold: 0.01, till: 1}
+	if b.o.Warm != nil {
+		a.hot = 0.1
 	}
-	s.anneal(b, annealing{hot, 0.01, 0, tuneShare})
-	if len(s.absent) > 0 {
-		s.anneal(b, annealing{0.1, 0.01, tuneShare, 1})
-		return s.bestJobs
+	breed := n >= 3 && n <= geneticJobs && p.suits() && b.o.Warm == nil
+	if breed {
+		a.till = tuneShare
 	}
-	best, found := s.best, snapshot(s.bestJobs)
-	g := newGenetic(s)
-	g.seed(found)
-	for range populationLeast {
-		g.scatter()
-		b.done += int64(len(s.movers))
-	}
-	for b.spent() < 1 {
-		g.breed()
-		b.done += int64(len(s.movers))
-		if g.best.cost < best {
-			best, found = g.best.cost, g.best.jobs
-			b.improved = b.done
+	if n > wholeJobs || n*len(p.shifts) > wholeCells || (threads > 1 && n >= 40*threads && len(p.shifts) >= 4*threads) {
+		d := newDivided(p, b, b.o.Seed, threads, start)
+		d.run(a)
+		start = d.found
+		if !breed {
+			return start
 		}
 	}
-	return found
+	near := p.nearestJobs()
+	s := newSearch(p, &near, b.o.Seed, 0)
+	s.load(start)
+	s.construct()
+	b.note(s.best-p.requiredCost(s.absent), len(s.absent))
+	s.anneal(b, a)
+	if !breed {
+		return s.bestJobs
+	}
+	return s.evolve(b, threads)
+}
+
+// evolve is the genetic part of a search, from the best plan found so far.
+func (s *search) evolve(b *budget, threads int) [][]int32 {
+	found := snapshot(s.bestJobs)
+	if !s.complete(found) {
+		s.anneal(b, annealing{0.1, 0.01, b.spent(), 1})
+		return s.bestJobs
+	}
+	g := newGenetic(s, threads)
+	g.seed(found)
+	best := g.best.cost
+	for b.spent() < 1 {
+		if len(g.good)+len(g.bad) < populationLeast {
+			b.done += g.generation(true)
+		} else {
+			b.done += g.generation(false)
+		}
+		if g.best.cost < best {
+			best = g.best.cost
+			b.note(best, 0)
+		}
+	}
+	return g.best.jobs
+}
+
+// complete reports whether a plan serves every job.
+func (s *search) complete(jobs [][]int32) bool {
+	served := 0
+	for _, r := range jobs {
+		served += len(r)
+	}
+	return served == len(s.in)
 }
 
 func snapshot(jobs [][]int32) [][]int32 {

@@ -7,8 +7,8 @@ import "slices"
 // that overlap them most. Jobs that would then be there twice leave the
 // mother's routes or the father's, at random; jobs that went are inserted where
 // the detour is least.
-func (g *genetic) exchange(mother, father *member) [][]int32 {
-	s := g.s
+func (d *breeder) exchange(mother, father *member) [][]int32 {
+	s := d.g.s
 	in := make([]int32, len(s.in))
 	routes := 0
 	for v, r := range mother.jobs {
@@ -19,17 +19,17 @@ func (g *genetic) exchange(mother, father *member) [][]int32 {
 			routes++
 		}
 	}
-	gone, out := g.region(mother, in, 1+s.rng.below(max(routes/2, 1)))
+	gone, out := d.region(mother, in, 1+d.rng.below(max(routes/2, 1)))
 	child := make([][]int32, len(s.routes))
 	for v, r := range mother.jobs {
 		if !out[v] {
 			child[v] = slices.Clone(r)
 		}
 	}
-	whole := s.rng.below(2) == 0 // the father's routes
+	whole := d.rng.below(2) == 0 // the father's routes
 	served := make([]bool, len(in))
-	for _, f := range g.overlapping(father, in, out, len(gone)) {
-		slot := g.slot(gone, child, f)
+	for _, f := range d.overlapping(father, in, out, len(gone)) {
+		slot := d.slot(gone, child, f)
 		if slot < 0 {
 			continue
 		}
@@ -52,7 +52,7 @@ func (g *genetic) exchange(mother, father *member) [][]int32 {
 	for _, v := range gone {
 		for _, j := range mother.jobs[v] {
 			if !served[j] {
-				g.place(child, j)
+				d.place(child, j)
 			}
 		}
 	}
@@ -60,10 +60,10 @@ func (g *genetic) exchange(mother, father *member) [][]int32 {
 }
 
 // region picks k routes of a plan around a random job.
-func (g *genetic) region(m *member, in []int32, k int) (gone []int32, out []bool) {
-	s := g.s
+func (d *breeder) region(m *member, in []int32, k int) (gone []int32, out []bool) {
+	s := d.g.s
 	out = make([]bool, len(s.routes))
-	seed := s.movers[s.rng.below(len(s.movers))]
+	seed := s.movers[d.rng.below(len(s.movers))]
 	out[in[seed]] = true
 	gone = append(gone, in[seed])
 	for _, j := range s.near.of(seed) {
@@ -80,7 +80,7 @@ func (g *genetic) region(m *member, in []int32, k int) (gone []int32, out []bool
 
 // overlapping returns the k routes of a plan that hold most of the jobs of the
 // routes that went, best first.
-func (g *genetic) overlapping(m *member, in []int32, out []bool, k int) []int32 {
+func (d *breeder) overlapping(m *member, in []int32, out []bool, k int) []int32 {
 	shared := make([]int, len(m.jobs))
 	var found []int32
 	for v, r := range m.jobs {
@@ -99,10 +99,10 @@ func (g *genetic) overlapping(m *member, in []int32, out []bool, k int) []int32 
 
 // slot is a shift that went and can take over the route of shift f: f itself, or
 // one that is like it.
-func (g *genetic) slot(gone []int32, child [][]int32, f int32) int32 {
+func (d *breeder) slot(gone []int32, child [][]int32, f int32) int32 {
 	slot := int32(-1)
 	for _, v := range gone {
-		if child[v] == nil && (v == f || (slot < 0 && g.s.kind[v] == g.s.kind[f])) {
+		if child[v] == nil && (v == f || (slot < 0 && d.g.s.kind[v] == d.g.s.kind[f])) {
 			slot = v
 		}
 	}
@@ -111,8 +111,8 @@ func (g *genetic) slot(gone []int32, child [][]int32, f int32) int32 {
 
 // place inserts a job where its windows and those of the neighbours could agree
 // and the detour is least.
-func (g *genetic) place(child [][]int32, j int32) {
-	l := g.l
+func (d *breeder) place(child [][]int32, j int32) {
+	l := d.l
 	me := &l.single[j]
 	best, bestRoute, bestAt := forbidden, int32(-1), 0
 	for v := range l.r {
@@ -136,7 +136,7 @@ func (g *genetic) place(child [][]int32, j int32) {
 		}
 	}
 	if bestRoute < 0 {
-		bestRoute = g.s.able[g.s.p.class[j]][0]
+		bestRoute = d.g.s.able[d.g.s.p.class[j]][0]
 		bestAt = len(child[bestRoute])
 	}
 	child[bestRoute] = slices.Insert(child[bestRoute], bestAt, j)

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"math"
 	"slices"
+	"sync"
 )
 
 // Sizes of the population, as published for HGS.
@@ -26,6 +27,8 @@ type member struct {
 	keeps   bool // all rules
 	apart   map[*member]int
 	fitness float64
+
+	repaired bool // made at ten times the price; says nothing about the price
 }
 
 // genetic is a hybrid genetic search (Vidal 2022; Kool et al. 2022; Wouda et al.
@@ -34,82 +37,150 @@ type member struct {
 // difference from the others.
 type genetic struct {
 	s    *search
-	l    *local
 	good []*member // keep all rules
 	bad  []*member
 	best *member
 
+	breeders         []*breeder
+	penWarp, penLoad int64
+
 	lateKeeps, loadKeeps []bool // of the latest children
 }
 
-func newGenetic(s *search) *genetic {
-	g := &genetic{s: s, l: newLocal(s.p, newRandom(s.rng.next(), 7))}
-	// A unit of lateness costs at first as much as the dearest way to make it:
-	// driving.
-	perUnit := max(g.l.perSecond, g.l.perMetre, 1)
-	g.l.penWarp = perUnit
-	var arcs, demand int64
-	for j := range g.l.n {
-		arcs = max(arcs, g.l.arc(g.l.first(0), j))
-		demand = max(demand, g.l.demand[j])
+// breeder makes children in one goroutine.
+type breeder struct {
+	g        *genetic
+	l        *local
+	rng      random
+	children []*member
+}
+
+func newGenetic(s *search, threads int) *genetic {
+	g := &genetic{s: s}
+	for i := range threads {
+		l := newLocal(s.p, newRandom(s.rng.next(), uint64(i)))
+		g.breeders = append(g.breeders, &breeder{g: g, l: l, rng: newRandom(s.rng.next(), uint64(i))})
 	}
-	g.l.penLoad = max(arcs/max(demand, 1), 1)
+	l := g.breeders[0].l
+	// A unit of lateness costs at first as much as the dearest way to make it:
+	// driving. A unit of load costs what the farthest leg does per load.
+	g.penWarp = max(l.perSecond, l.perMetre, 1)
+	var arcs, demand int64
+	for j := range l.n {
+		arcs = max(arcs, l.arc(l.first(0), j))
+		demand = max(demand, l.demand[j])
+	}
+	g.penLoad = max(arcs/max(demand, 1), 1)
 	return g
 }
 
 // seed puts a plan of the ruin-and-recreate search into the population, and what
 // the local search makes of it, which may break a rule.
 func (g *genetic) seed(jobs [][]int32) {
-	g.l.set(jobs)
-	g.insert(g.current())
-	g.l.run()
-	g.insert(g.current())
+	d := g.breeders[0]
+	d.l.penWarp, d.l.penLoad = g.penWarp, g.penLoad
+	d.l.set(jobs)
+	g.insert(d.current())
+	d.l.run()
+	g.insert(d.current())
 }
 
-// scatter puts random plans into the population.
-func (g *genetic) scatter() {
-	s := g.s
+// generationSize is how many children each breeder makes between two updates of
+// the population: one would leave breeders waiting for the slowest.
+const generationSize = 4
+
+// generation makes children, of parents or at random, and inserts them in a
+// fixed order. It returns what they count for in iterations.
+func (g *genetic) generation(scatter bool) int64 {
+	g.rank(g.good)
+	g.rank(g.bad)
+	size := generationSize
+	if len(g.breeders) == 1 {
+		size = 1
+	}
+	var wait sync.WaitGroup
+	for _, d := range g.breeders {
+		breed := func() {
+			d.children = d.children[:0]
+			d.l.penWarp, d.l.penLoad = g.penWarp, g.penLoad
+			for range size {
+				if scatter {
+					d.scatter()
+				} else {
+					d.cross()
+				}
+			}
+		}
+		if len(g.breeders) == 1 {
+			breed()
+		} else {
+			wait.Go(breed)
+		}
+	}
+	wait.Wait()
+	for _, d := range g.breeders {
+		for _, m := range d.children {
+			g.insert(m)
+			if !m.repaired {
+				g.lateKeeps = append(g.lateKeeps, m.warp == 0)
+				g.loadKeeps = append(g.loadKeeps, m.excess == 0)
+			}
+		}
+	}
+	if len(g.lateKeeps) >= 100 {
+		g.penWarp, g.penLoad = adapt(g.penWarp, g.lateKeeps), adapt(g.penLoad, g.loadKeeps)
+		g.lateKeeps, g.loadKeeps = g.lateKeeps[:0], g.loadKeeps[:0]
+	}
+	return int64(size * len(g.breeders) * len(g.s.movers))
+}
+
+// scatter makes a random plan.
+func (d *breeder) scatter() {
+	s := d.g.s
 	jobs := make([][]int32, len(s.routes))
 	order := slices.Clone(s.movers)
-	s.rng.shuffle(order)
+	d.rng.shuffle(order)
 	used := max(s.used, 1)
 	for i, j := range order {
 		able := s.able[s.p.class[j]]
 		v := int32(i % used)
-		if g.l.restricted || int(v) >= len(able) {
-			v = able[s.rng.below(len(able))]
+		if d.l.restricted || int(v) >= len(able) {
+			v = able[d.rng.below(len(able))]
 		}
 		jobs[v] = append(jobs[v], j)
 	}
-	g.l.set(jobs)
-	g.educate()
+	d.l.set(jobs)
+	d.educate()
+}
+
+// cross makes a child of two parents.
+func (d *breeder) cross() {
+	mother, father := d.parent(), d.parent()
+	for try := 0; try < 10 && mother == father; try++ {
+		father = d.parent()
+	}
+	d.l.set(d.exchange(mother, father))
+	d.educate()
 }
 
 // educate runs the local search on what is loaded and keeps the result. Half of
 // those that break a rule are tried again at ten times the price.
-func (g *genetic) educate() {
-	l := g.l
+func (d *breeder) educate() {
+	l := d.l
 	l.run()
-	m := g.current()
-	g.lateKeeps = append(g.lateKeeps, m.warp == 0)
-	g.loadKeeps = append(g.loadKeeps, m.excess == 0)
-	g.insert(m)
-	if !m.keeps && g.s.rng.below(2) == 0 {
-		l.penWarp, l.penLoad = l.penWarp*10, l.penLoad*10
-		l.reprice()
-		l.run()
-		if m := g.current(); m.keeps {
-			g.insert(m)
-		}
-		l.penWarp, l.penLoad = l.penWarp/10, l.penLoad/10
-		l.reprice()
+	m := d.current()
+	d.children = append(d.children, m)
+	if m.keeps || d.rng.below(2) == 0 {
+		return
 	}
-	if len(g.lateKeeps) >= 100 {
-		l.penWarp = adapt(l.penWarp, g.lateKeeps)
-		l.penLoad = adapt(l.penLoad, g.loadKeeps)
-		g.lateKeeps, g.loadKeeps = g.lateKeeps[:0], g.loadKeeps[:0]
-		l.reprice()
+	l.penWarp, l.penLoad = l.penWarp*10, l.penLoad*10
+	l.reprice()
+	l.run()
+	if m := d.current(); m.keeps {
+		m.repaired = true
+		d.children = append(d.children, m)
 	}
+	l.penWarp, l.penLoad = l.penWarp/10, l.penLoad/10
 }
 
 // adapt moves a price so that about the target share of children keeps the rule.
@@ -130,8 +201,8 @@ func adapt(price int64, keeps []bool) int64 {
 }
 
 // current describes what the local search holds.
-func (g *genetic) current() *member {
-	l := g.l
+func (d *breeder) current() *member {
+	l := d.l
 	m := &member{next: make([]int32, l.n), prev: make([]int32, l.n), apart: map[*member]int{}}
 	m.jobs, m.keeps = l.get()
 	m.cost, _ = l.cost()
@@ -153,7 +224,7 @@ func (g *genetic) current() *member {
 }
 
 func (g *genetic) price(m *member) int64 {
-	return m.cost + m.warp*g.l.penWarp + m.excess*g.l.penLoad
+	return m.cost + m.warp*g.penWarp + m.excess*g.penLoad
 }
 
 func (m *member) distance(o *member) int {
@@ -277,29 +348,18 @@ func (g *genetic) drop(group *[]*member) {
 }
 
 // parent is the fitter of two members at random.
-func (g *genetic) parent() *member {
+func (d *breeder) parent() *member {
+	g := d.g
 	pick := func() *member {
-		if i := g.s.rng.below(len(g.good) + len(g.bad)); i < len(g.good) {
+		i := d.rng.below(len(g.good) + len(g.bad))
+		if i < len(g.good) {
 			return g.good[i]
-		} else {
-			return g.bad[i-len(g.good)]
 		}
+		return g.bad[i-len(g.good)]
 	}
 	a, b := pick(), pick()
 	if a.fitness <= b.fitness {
 		return a
 	}
 	return b
-}
-
-// breed makes, improves and inserts one child.
-func (g *genetic) breed() {
-	g.rank(g.good)
-	g.rank(g.bad)
-	mother, father := g.parent(), g.parent()
-	for try := 0; try < 10 && mother == father; try++ {
-		father = g.parent()
-	}
-	g.l.set(g.exchange(mother, father))
-	g.educate()
 }

@@ -41,13 +41,14 @@ func TestMovesStateTheirGain(t *testing.T) {
 		near := p.nearestJobs()
 		s := newSearch(p, &near, seed, 0)
 		s.load(nil)
-		g := newGenetic(s)
+		g := newGenetic(s, 1)
 		jobs := make([][]int32, 12)
 		for j := range int32(40) {
 			v := rng.IntN(8)
 			jobs[v] = append(jobs[v], j)
 		}
-		l := g.l
+		l := g.breeders[0].l
+		l.penWarp, l.penLoad = g.penWarp, g.penLoad
 		l.set(jobs)
 		cost, penalty := l.cost()
 		last := cost + penalty

@@ -42,6 +42,7 @@ type Problem struct {
 	doneIn   []int32 // the shift whose frozen prefix holds the job, or -1
 	parts    []int64 // jobs × dims
 	moves    []int64 // price of another technician than published
+	known    []int32 // the published technician, or -1
 
 	dims     int
 	shifts   []shift
@@ -117,7 +118,7 @@ func (p *Problem) compileJobs() {
 	p.windowAt = make([]int32, n+1)
 	p.richJob, p.required, p.simple = make([]bool, n), make([]bool, n), make([]bool, n)
 	p.leaveOut, p.moves = make([]int64, n), make([]int64, n)
-	p.doneIn = make([]int32, n)
+	p.doneIn, p.known = make([]int32, n), make([]int32, n)
 	for j := range p.model.Jobs {
 		p.dims = max(p.dims, len(p.model.Jobs[j].Parts))
 	}
@@ -126,7 +127,7 @@ func (p *Problem) compileJobs() {
 	for j := range p.model.Jobs {
 		job := &p.model.Jobs[j]
 		p.location[j], p.service[j], p.setup[j] = int32(job.Location), int32(job.Service), int32(job.Setup)
-		p.doneIn[j] = -1
+		p.doneIn[j], p.known[j] = -1, -1
 		copy(p.parts[j*p.dims:(j+1)*p.dims], job.Parts)
 		for _, w := range pinnedWindows(job) {
 			p.windows = append(p.windows, compileWindow(w))
@@ -146,6 +147,7 @@ func (p *Problem) compileJobs() {
 			p.leaveOut[j] = requiredPrice * int64(1+job.Priority)
 		}
 		if job.Published != nil {
+			p.known[j] = int32(p.model.Shifts[job.Published.Shift].Technician)
 			if d.PerMinute > 0 || (d.Told > 0 && job.Published.Told) {
 				p.richJob[j] = true
 			} else {
@@ -367,14 +369,10 @@ func (p *Problem) fit(j, v int32) int64 {
 		}
 		return forbidden
 	}
-	if p.moves[j] != 0 && p.publishedTechnician(j) != p.shifts[v].technician {
+	if p.moves[j] != 0 && p.known[j] != p.shifts[v].technician {
 		f += p.moves[j]
 	}
 	return f
-}
-
-func (p *Problem) publishedTechnician(j int32) int32 {
-	return p.shifts[p.model.Jobs[j].Published.Shift].technician
 }
 
 // moved is the price of the difference between this begin on this shift and the
@@ -390,7 +388,7 @@ func (p *Problem) moved(j, v, start int32) int64 {
 		late = -late
 	}
 	late = max(late-d.Grace, 0)
-	other := p.publishedTechnician(j) != p.shifts[v].technician
+	other := p.known[j] != p.shifts[v].technician
 	price := late * d.PerMinute * perMinScale
 	if other {
 		price += d.Technician * costScale

@@ -50,17 +50,10 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Plan, Stats, error) {
 	if err != nil {
 		return nil, Stats{}, err
 	}
-	near := p.nearestJobs()
-	s := newSearch(p, &near, o.Seed, 0)
-	s.load(warm.sequences())
-	s.construct()
-	b := &budget{ctx: ctx, o: &o, s: s}
-	hot := 1.0
-	if o.Warm != nil {
-		hot = 0.1
-	}
-	jobs := s.evolve(b, hot)
-	return p.assemble(jobs), Stats{Iterations: b.done, Threads: 1}, nil
+	b := &budget{ctx: ctx, o: &o}
+	threads := max(o.Threads, 1)
+	jobs := p.solve(b, warm.sequences(), threads)
+	return p.assemble(jobs), Stats{Iterations: b.done, Threads: threads}, nil
 }
 
 func (l *Live) sequences() [][]int32 {
@@ -94,13 +87,20 @@ func (s *search) construct() {
 	s.keepBest()
 }
 
-// budget says how much of a search is over.
+// budget says how much of a search is over, and carries news to the caller.
 type budget struct {
 	ctx      context.Context
 	o        *Options
-	s        *search
 	done     int64
 	improved int64
+	cost     int64 // of the best plan, as shown to the caller
+	left     int
+}
+
+// note is told of each better plan: its internal cost without that of required
+// jobs left out, and how many jobs are.
+func (b *budget) note(cost int64, left int) {
+	b.cost, b.left, b.improved = shown(cost), left, b.done
 }
 
 // spent returns the share of the budget that is used, 1 when it is all.
@@ -113,33 +113,19 @@ func (b *budget) spent() float64 {
 		share = float64(b.done) / float64(b.o.Iterations)
 	}
 	if b.o.Progress != nil {
-		cost, left := b.s.bestShown()
-		share = max(share, b.o.Progress(Progress{Iterations: b.done, Cost: cost, Unassigned: left}))
+		share = max(share, b.o.Progress(Progress{Iterations: b.done, Cost: b.cost, Unassigned: b.left}))
 	}
 	return min(share, 1)
 }
 
-func (s *search) bestShown() (cost int64, left int) {
-	internal := s.best
-	served := 0
-	for _, jobs := range s.bestJobs {
-		served += len(jobs)
+// over reports whether the caller wants an end, iterations apart. In the midst
+// of a round of several threads nothing else may end it, or equal seeds would
+// no longer give equal plans.
+func (b *budget) over() bool {
+	if b.ctx.Err() != nil {
+		return true
 	}
-	left = len(s.in) - served
-	if left > 0 {
-		in := make([]bool, len(s.in))
-		for _, jobs := range s.bestJobs {
-			for _, j := range jobs {
-				in[j] = true
-			}
-		}
-		for j, is := range in {
-			if !is && s.p.required[j] {
-				internal -= s.p.leaveOut[j]
-			}
-		}
-	}
-	return shown(internal), left
+	return b.o.Progress != nil && b.o.Progress(Progress{Iterations: b.done, Cost: b.cost, Unassigned: b.left}) >= 1
 }
 
 // annealing is a temperature that falls geometrically from hot to cold, both in
@@ -165,7 +151,7 @@ func (s *search) anneal(b *budget, a annealing) {
 		for range between {
 			b.done++
 			if s.step(temperature) {
-				b.improved = b.done
+				b.note(s.best-s.p.requiredCost(s.absent), len(s.absent))
 			}
 		}
 	}

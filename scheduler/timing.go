@@ -314,7 +314,7 @@ func (p *Problem) price(t *timing, v int32, s *shift, seq []int32) bool {
 		}
 		if p.moves[j] == 0 {
 			c.disruption += p.moved(j, v, t.start[k])
-		} else if p.publishedTechnician(j) != s.technician {
+		} else if p.known[j] != s.technician {
 			c.disruption += p.moves[j]
 		}
 		c.windows += windowPrice(t.windowsOf(p, j), t.start[k])

@@ -231,6 +231,11 @@ func (p *profile) tabulate() {
 			row[j] = leg{scaleTime(s, p.speedPercent), m}
 		}
 	}
+	p.mirror()
+}
+
+// mirror makes the table of legs to a location, the same one if it can be.
+func (p *profile) mirror() {
 	p.back = p.out
 	if p.symmetric() {
 		return

@@ -16,7 +16,7 @@ import (
 
 // solveCommand plans a problem from a file. docs/solver.md describes the formats.
 type solveCommand struct {
-	Format     string        `enum:"solomon,firstfix,vroom" default:"firstfix" help:"Format of the file: ${enum}."`
+	Format     string        `enum:"solomon,firstfix,vroom,trsp" default:"firstfix" help:"Format of the file: ${enum}."`
 	Time       time.Duration `default:"10s" help:"Budget in CPU time of the process."`
 	Iterations int64         `help:"Budget in iterations per thread instead; makes the plan reproducible."`
 	Threads    int           `default:"1" help:"Goroutines that search."`
@@ -83,8 +83,12 @@ func (c *solveCommand) read() (*problem, error) {
 	}
 	defer f.Close()
 	switch c.Format {
-	case "solomon":
-		in, err := solvefile.Solomon(f)
+	case "solomon", "trsp":
+		read := solvefile.Solomon
+		if c.Format == "trsp" {
+			read = solvefile.TRSP
+		}
+		in, err := read(f)
 		return &problem{Case: in, answer: func(plan *scheduler.Plan, _ map[int]string, e solvefile.Effort) any {
 			return solvefile.SolomonAnswer(plan, e)
 		}}, err

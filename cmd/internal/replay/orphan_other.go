@@ -1,0 +1,9 @@
+//go:build !linux
+
+package replay
+
+import "syscall"
+
+// stopWithParent does nothing where the kernel cannot: a stack whose replay is
+// killed has to be stopped by hand.
+func stopWithParent(*syscall.SysProcAttr) {}
