@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/stack"
 )
 
@@ -112,23 +111,13 @@ func (r *running) stop(sig syscall.Signal) {
 func (r *running) expectGone(pids map[string]int) {
 	r.t.Helper()
 	for name, pid := range pids {
-		for deadline := time.Now().Add(30 * time.Second); pid != 0 && alive(pid); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); pid != 0 && process.Alive(pid); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				r.t.Errorf("%s (pid %d) still runs after the end of the stack", name, pid)
 				break
 			}
 		}
 	}
-}
-
-// alive reports whether a process runs; one that nobody has waited for does not.
-func alive(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, after, _ := strings.Cut(string(text), ") ")
-	return !strings.HasPrefix(after, "Z")
 }
 
 func (r *running) refresh() stack.Status {

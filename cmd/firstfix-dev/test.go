@@ -28,7 +28,7 @@ func (t *testCommand) Run(ctx context.Context, say *progress.Printer) (err error
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		return errors.New("test: a command is expected after --, such as: firstfix-dev test -- go test ./...")
+		return errors.New("a command to run is expected after --, such as: firstfix-dev test -- go test ./pkg")
 	}
 	dir, err := temporaryDir()
 	if err != nil {

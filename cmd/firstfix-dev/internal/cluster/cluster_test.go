@@ -4,11 +4,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/cluster"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/progress"
 )
 
@@ -143,7 +143,7 @@ func TestOrphanIsReplaced(t *testing.T) {
 	if successor.Server().PID() == pid {
 		t.Error("the server was not replaced")
 	}
-	if err := syscall.Kill(pid, 0); err == nil {
+	if process.Alive(pid) {
 		t.Errorf("the old server (pid %d) still runs", pid)
 	}
 }

@@ -69,7 +69,7 @@ func TestTokenIsVerifiedThroughDiscovery(t *testing.T) {
 	if left := time.Until(token.Expiry); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("expires in %s, expected about an hour", left)
 	}
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatalf("parse: %v", err)
 	}

@@ -46,12 +46,12 @@ func Assign(path string, wishes map[string]Wish) (map[string]int, error) {
 		if wishes[name].Keep && remembered[name] != 0 {
 			candidates = candidates[:1]
 		}
-		listener, err := listenFirst(candidates)
+		listener, port, err := listenFirst(candidates)
 		if err != nil {
 			return nil, fmt.Errorf("find a free port for %s: %w", name, err)
 		}
 		defer listener.Close()
-		assigned[name] = listener.Addr().(*net.TCPAddr).Port
+		assigned[name] = port
 	}
 	text, err := json.MarshalIndent(assigned, "", "  ")
 	if err != nil {
@@ -74,7 +74,7 @@ const (
 
 // listenFirst listens on the first of the candidates that is free. 0 says
 // nothing, except in the last place: any.
-func listenFirst(candidates []int) (net.Listener, error) {
+func listenFirst(candidates []int) (net.Listener, int, error) {
 	var errs []error
 	for i, port := range candidates {
 		if port == 0 && i < len(candidates)-1 {
@@ -85,21 +85,21 @@ func listenFirst(candidates []int) (net.Listener, error) {
 		}
 		listener, err := net.Listen("tcp", Address(port))
 		if err == nil {
-			return listener, nil
+			return listener, port, nil
 		}
 		errs = append(errs, err)
 	}
-	return nil, errors.Join(errs...)
+	return nil, 0, errors.Join(errs...)
 }
 
-func listenAny() (listener net.Listener, err error) {
+func listenAny() (listener net.Listener, port int, err error) {
 	for range attempts {
-		port := firstPort + rand.IntN(lastPort-firstPort+1) //nolint:gosec // a port is no secret
+		port = firstPort + rand.IntN(lastPort-firstPort+1) //nolint:gosec // a port is no secret
 		if listener, err = net.Listen("tcp", Address(port)); err == nil {
-			return listener, nil
+			return listener, port, nil
 		}
 	}
-	return nil, fmt.Errorf("none of %d ports tried between %d and %d is free: %w", attempts, firstPort, lastPort, err)
+	return nil, 0, fmt.Errorf("none of %d ports tried between %d and %d is free: %w", attempts, firstPort, lastPort, err)
 }
 
 func read(path string) (map[string]int, error) {

@@ -134,13 +134,28 @@ func (c *Child) Stop(sig syscall.Signal, patience time.Duration) error {
 	return fmt.Errorf("%s did not end within %s of %s and was killed", c.Name, patience, sig)
 }
 
-// Kill ends the child with SIGKILL and waits until it is gone.
+// Kill ends the child with SIGKILL, and then the processes that it had started,
+// and waits until all are gone: a database server's sessions would otherwise
+// hold its memory for a moment and keep it from starting again.
 func (c *Child) Kill() error {
+	children := childrenOf(c.PID())
 	if err := c.Signal(syscall.SIGKILL); err != nil {
 		return err
 	}
 	if !c.waitFor(killPatience) {
 		return fmt.Errorf("%s (pid %d) is still there %s after SIGKILL", c.Name, c.PID(), killPatience)
+	}
+	for _, pid := range children {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // most have noticed by themselves and are gone
+	}
+	deadline := time.Now().Add(killPatience)
+	for _, pid := range children {
+		for Alive(pid) {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("%s's own child (pid %d) is still there %s after SIGKILL", c.Name, pid, killPatience)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 	return nil
 }

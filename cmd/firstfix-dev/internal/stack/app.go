@@ -30,12 +30,12 @@ const appPatience = 30 * time.Second
 // Environment is what bin/firstfix is told, and what a person needs to run it by
 // hand against this stack.
 func (s *Stack) Environment() map[string]string {
-	env := map[string]string{
+	return map[string]string{
 		"FIRSTFIX_DATABASE_URL":     s.servers.Database.URL(cluster.App, cluster.Database),
 		"FIRSTFIX_MIGRATION_URL":    s.servers.Database.URL(cluster.Owner, cluster.Database),
 		"FIRSTFIX_TEMPORAL_ADDRESS": s.servers.TemporalAddress(),
 		"FIRSTFIX_SEAL_SECRET":      s.secret,
-		"FIRSTFIX_ISSUERS":          s.trustedIssuers(),
+		"FIRSTFIX_ISSUERS":          s.issuers,
 		"FIRSTFIX_DEVELOPMENT":      "true",
 		"FIRSTFIX_GRPC_ADDRESS":     s.address(portGRPC),
 		"FIRSTFIX_HTTP_ADDRESS":     s.address(portHTTP),
@@ -45,11 +45,10 @@ func (s *Stack) Environment() map[string]string {
 		"FIRSTFIX_API_URL":          s.apiURL(),
 		"FIRSTFIX_API_GRPC":         s.address(portGRPC),
 	}
-	return env
 }
 
-// trustedIssuers maps our issuers to tenants, as serve reads it.
-func (s *Stack) trustedIssuers() string {
+// trustIssuers maps our issuers to tenants, as serve reads it.
+func (s *Stack) trustIssuers() error {
 	type trusted struct {
 		Issuer   string `json:"issuer"`
 		Audience string `json:"audience"`
@@ -61,9 +60,10 @@ func (s *Stack) trustedIssuers() string {
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
-		panic(err) // strings always marshal
+		return fmt.Errorf("write down the issuers: %w", err)
 	}
-	return string(text)
+	s.issuers = string(text)
+	return nil
 }
 
 // appCommand makes commands that run a binary of Firstfix in this stack.
@@ -101,15 +101,12 @@ func (s *Stack) migrate(ctx context.Context) error {
 
 // startApp runs serve and work at the same time.
 func (s *Stack) startApp(ctx context.Context) error {
-	s.serve = s.appPart("serve", s.answersHealthy)
-	if !s.opts.Work {
-		return s.serve.Start(ctx)
-	}
-	s.work = s.appPart("work", keepsRunning)
 	var serveErr, workErr error
 	var both sync.WaitGroup
 	both.Go(func() { serveErr = s.serve.Start(ctx) })
-	both.Go(func() { workErr = s.work.Start(ctx) })
+	if s.work != nil {
+		both.Go(func() { workErr = s.work.Start(ctx) })
+	}
 	both.Wait()
 	return errors.Join(serveErr, workErr)
 }

@@ -49,6 +49,7 @@ type Stack struct {
 	issuer  *issuer.Issuer
 	mailbox *mailbox.Mailbox
 	tenants map[string]tenant // by slug
+	issuers string            // whom serve trusts, as JSON
 	web     *web
 	serve   *process.Part
 	work    *process.Part
@@ -87,19 +88,34 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	if err := s.servers.Database.Bootstrap(ctx); err != nil {
 		return err
 	}
-	if !s.opts.ServersOnly {
-		if err := s.migrate(ctx); err != nil {
+	if s.opts.ServersOnly {
+		if err := s.trustIssuers(); err != nil {
 			return err
 		}
-		if err := s.foundTenants(ctx); err != nil {
-			return err
-		}
-	}
-	if s.web, err = s.startWeb(ctx); err != nil {
+		s.web, err = s.startWeb(ctx)
 		return err
 	}
-	if s.opts.ServersOnly {
-		return nil
+	return s.startFirstfix(ctx)
+}
+
+// startFirstfix does all that takes bin/firstfix, on servers that run.
+func (s *Stack) startFirstfix(ctx context.Context) (err error) {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.foundTenants(ctx); err != nil {
+		return err
+	}
+	if err := s.trustIssuers(); err != nil {
+		return err
+	}
+	s.serve = s.appPart(partServe, s.answersHealthy)
+	if s.opts.Work {
+		s.work = s.appPart(partWork, keepsRunning)
+	}
+	// Before serve, which asks its issuers for their keys.
+	if s.web, err = s.startWeb(ctx); err != nil {
+		return err
 	}
 	if err := s.startApp(ctx); err != nil {
 		return err
@@ -126,13 +142,28 @@ func (s *Stack) path(name string) string    { return filepath.Join(s.opts.Dir, n
 func (s *Stack) address(port string) string { return ports.Address(s.ports[port]) }
 func (s *Stack) webURL() string             { return "http://" + s.address(portWeb) }
 func (s *Stack) apiURL() string             { return "http://" + s.address(portHTTP) }
+
+// The names of the parts, in status and control.
+const (
+	partPostgres = "postgres"
+	partTemporal = "temporal"
+	partServe    = "serve"
+	partWork     = "work"
+)
+
+// parts are those that this stack has.
 func (s *Stack) parts() map[string]*process.Part {
-	return map[string]*process.Part{
-		"postgres": s.servers.Database.Server(),
-		"temporal": s.servers.Temporal,
-		"serve":    s.serve,
-		"work":     s.work,
+	parts := map[string]*process.Part{
+		partPostgres: s.servers.Database.Server(),
+		partTemporal: s.servers.Temporal,
 	}
+	if s.serve != nil {
+		parts[partServe] = s.serve
+	}
+	if s.work != nil {
+		parts[partWork] = s.work
+	}
+	return parts
 }
 
 // Wait blocks until ctx is done, or a part ends that nobody stopped: an error,
@@ -148,9 +179,6 @@ func (s *Stack) Wait(ctx context.Context) error {
 			return err
 		case <-ticker.C:
 			for _, part := range s.parts() {
-				if part == nil {
-					continue
-				}
 				if err := part.Died(); err != nil {
 					return err
 				}

@@ -57,9 +57,7 @@ func (s *Stack) Status() Status {
 		status.BookingSites[slug] = tenant.BookingSite
 	}
 	for name, part := range s.parts() {
-		if part != nil {
-			status.PIDs[name] = part.PID()
-		}
+		status.PIDs[name] = part.PID()
 	}
 	return status
 }

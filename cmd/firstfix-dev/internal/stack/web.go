@@ -104,41 +104,19 @@ func loopbackOnly(next http.Handler) http.Handler {
 
 // controlled are the parts that control may touch, by the names it knows.
 func (s *Stack) controlled() map[string]control.Part {
-	return map[string]control.Part{
-		"postgres": s.servers.Database.Server(),
-		"temporal": s.servers.Temporal,
-		"serve":    latePart{func() *process.Part { return s.serve }},
-		"work":     workPart{latePart{func() *process.Part { return s.work }}, s},
+	parts := map[string]control.Part{}
+	for name, part := range s.parts() {
+		parts[name] = part
 	}
-}
-
-// latePart is a part that starts after control does, or never.
-type latePart struct{ get func() *process.Part }
-
-var errNotThere = errors.New("this stack runs without this part")
-
-func (l latePart) do(act func(*process.Part) error) error {
-	part := l.get()
-	if part == nil {
-		return errNotThere
+	if s.work != nil {
+		parts[partWork] = workPart{s.work, s}
 	}
-	return act(part)
+	return parts
 }
-
-// Start implements control.Part.
-func (l latePart) Start(ctx context.Context) error {
-	return l.do(func(p *process.Part) error { return p.Start(ctx) })
-}
-
-// Stop implements control.Part.
-func (l latePart) Stop() error { return l.do((*process.Part).Stop) }
-
-// Kill implements control.Part.
-func (l latePart) Kill() error { return l.do((*process.Part).Kill) }
 
 // workPart is the worker, which listens nowhere and can therefore run twice.
 type workPart struct {
-	latePart
+	*process.Part
 	stack *Stack
 }
 
@@ -147,5 +125,5 @@ func (w workPart) Replace(ctx context.Context, binary string) error {
 	if _, err := exec.LookPath(binary); err != nil {
 		return fmt.Errorf("replace the worker: %w", err)
 	}
-	return w.do(func(p *process.Part) error { return p.Replace(ctx, w.stack.appCommand(binary, "work")) })
+	return w.Part.Replace(ctx, w.stack.appCommand(binary, partWork))
 }
