@@ -26,11 +26,10 @@ type company struct {
 	dispatcher  string
 	sellers     []string
 
-	areas    []*pb.PlanningArea
-	grounds  map[string][]ground // by planning area
-	services map[string]*pb.Service
-	// byWorkType finds the service of a request by what customers call it.
-	byWorkType map[string]*pb.Service
+	areas      []*pb.PlanningArea
+	grounds    map[string][]ground // by planning area
+	services   map[string]*pb.Service
+	byWorkType map[string]*pb.Service // by trade and work type, see workTypeKey
 	workers    []*worker
 	crew       map[string]int // technicians by planning area
 }
@@ -84,7 +83,7 @@ func (r *replay) importCatalogue(ctx context.Context) error {
 		return fmt.Errorf("read the territories: %w", err)
 	}
 	operation, err := r.api.dispatch.ImportRequests(ctx, &pb.ImportRequestsRequest{
-		RequestsCsv: requests, TerritoriesGeojson: territories, TimeZone: r.Zone, CatalogueOnly: true, RequestId: uuid.NewString(),
+		RequestsCsv: requests, TerritoriesGeojson: territories, TimeZone: r.Zone, CatalogueOnly: true, Partial: true, RequestId: uuid.NewString(),
 	})
 	if err != nil {
 		return fmt.Errorf("import the catalogue: %w", err)
@@ -150,7 +149,7 @@ func (r *replay) readCatalogue(ctx context.Context) error {
 		}
 		for _, s := range answer.GetServices() {
 			c.services[s.GetName()] = s
-			c.byWorkType[workTypeKey(s.GetDisplayName())] = s
+			c.byWorkType[workTypeKey(s.GetDescription(), s.GetDisplayName())] = s
 		}
 		if token = answer.GetNextPageToken(); token == "" {
 			break
@@ -159,8 +158,16 @@ func (r *replay) readCatalogue(ctx context.Context) error {
 	return nil
 }
 
-// workTypeKey compares names of work types without case and spacing.
-func workTypeKey(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), " ")) }
+// serviceOf gives the service of a request: an import calls it by its work type
+// and describes it by its trade. Nil if there is none.
+func (c *company) serviceOf(r Request) *pb.Service {
+	return c.byWorkType[workTypeKey(r.Type, r.WorkType)]
+}
+
+// workTypeKey compares trades and work types without case and spacing.
+func workTypeKey(trade, workType string) string {
+	return strings.ToLower(strings.Join(append(append(strings.Fields(trade), ":"), strings.Fields(workType)...), " "))
+}
 
 // areaOf gives the planning area and the territory of a point; ok is false
 // outside all of them.
@@ -191,7 +198,7 @@ func (r *replay) work() (areas map[string]*demand, levels map[string]int32) {
 	}
 	for _, request := range r.requests {
 		area, territory, ok := c.areaOf(point{request.Latitude, request.Longitude})
-		service := c.byWorkType[workTypeKey(request.WorkType)]
+		service := c.serviceOf(request)
 		if !ok || service == nil {
 			continue
 		}

@@ -42,7 +42,7 @@ func (r *replay) book(ctx context.Context, request Request) (_ *pb.Appointment, 
 		return nil, "", "", fmt.Errorf("get a visitor's token: %w", err)
 	}
 	ctx = as(ctx, visitor.GetAccessToken())
-	service := r.company.byWorkType[workTypeKey(request.WorkType)]
+	service := r.company.serviceOf(request)
 	if service == nil {
 		return nil, "", "NOT_IN_CATALOGUE", nil
 	}

@@ -64,7 +64,8 @@ type Facts struct {
 	// Mismatches are figures of GetServiceLevels that are not what the replay saw
 	// itself. Expected to be empty.
 	Mismatches []string `json:"mismatches"`
-	Generated  []string `json:"generated"`
+	Generated  []string `json:"generated"` // what is made up
+	Real       []string `json:"real"`      // what is not
 }
 
 // Changes are what customers did after booking.
@@ -108,8 +109,10 @@ var generated = []string{
 	"customers' names, contacts, tastes, cancellations and changes",
 	"travel noise, durations, outcomes and reports from the field",
 	"referrals and what sales made of them",
-	"real: requests with their times, places and work types, and with them the repeats; territories",
 }
+
+// real names what the files say.
+var real = []string{"requests with their times, places and work types, and with them the repeats", "territories"}
 
 // facts puts together what the replay saw and what the measures say.
 func (r *replay) facts(whole, days *pb.ServiceLevels) Facts {
@@ -127,7 +130,7 @@ func (r *replay) facts(whole, days *pb.ServiceLevels) Facts {
 		LeadTimeHours:  map[string]int{"p50": hours(t.leadTimes, 0.5), "p90": hours(t.leadTimes, 0.9)},
 		Visits:         t.outcomes, FieldEvents: t.events, Sales: t.salesActs, Evenings: r.evenings(),
 		ClockChanges: t.walls.changes(r.from, r.runOut(), r.company.areas),
-		Mismatches:   r.compare(whole), Generated: generated,
+		Mismatches:   r.compare(whole), Generated: generated, Real: real,
 	}
 	for _, count := range whole.GetReferrals() {
 		f.Referrals[strings.TrimPrefix(count.GetState().String(), "REFERRAL_STATE_")] = count.GetCount()

@@ -36,7 +36,7 @@ func (t *trip) refer(ctx context.Context) error {
 	}
 	t.wrote = true
 	t.tally.salesActs["logged"]++
-	t.work(d, logged.GetName())
+	t.sell(d, logged.GetName())
 	return nil
 }
 
@@ -52,8 +52,8 @@ func (d dice) reaction() (delay time.Duration, ever bool) {
 	return 0, false
 }
 
-// work is a seller's dealing with a referral, from taking it up to its end.
-func (r *replay) work(d dice, referral string) {
+// sell is a seller's dealing with a referral, from taking it up to its end.
+func (r *replay) sell(d dice, referral string) {
 	delay, ever := d.reaction()
 	if !ever {
 		return
