@@ -30,7 +30,7 @@ const appPatience = 30 * time.Second
 // Environment is what bin/firstfix is told, and what a person needs to run it by
 // hand against this stack.
 func (s *Stack) Environment() map[string]string {
-	return map[string]string{
+	env := map[string]string{
 		"FIRSTFIX_DATABASE_URL":     s.servers.Database.URL(cluster.App, cluster.Database),
 		"FIRSTFIX_MIGRATION_URL":    s.servers.Database.URL(cluster.Owner, cluster.Database),
 		"FIRSTFIX_TEMPORAL_ADDRESS": s.servers.TemporalAddress(),
@@ -44,7 +44,16 @@ func (s *Stack) Environment() map[string]string {
 		"FIRSTFIX_TEXT_WEBHOOK_URL": s.webURL() + "/mailbox/text",
 		"FIRSTFIX_API_URL":          s.apiURL(),
 		"FIRSTFIX_API_GRPC":         s.address(portGRPC),
+		// Domain time may be moved, which no timer hears of, and a replay plays
+		// everybody from one address.
+		"FIRSTFIX_WAKEUP_GRACE": "0s",
+		"FIRSTFIX_RATE_FACTOR":  "1000",
 	}
+	if s.opts.Throwaway {
+		// Domain time will jump here, over the timers of sleeping workflows.
+		env["FIRSTFIX_WAKEUP_GRACE"] = "0s"
+	}
+	return env
 }
 
 // trustIssuers maps our issuers to tenants, as serve reads it.
