@@ -6,6 +6,7 @@ import (
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/planning"
+	"github.com/firstfix/firstfix/dispatch/workforce"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -14,6 +15,7 @@ import (
 type dispatchServer struct {
 	pb.UnimplementedDispatchServiceServer
 	planning *planning.Planning
+	imports  *workforce.Importer
 	pages    pages
 }
 

@@ -28,6 +28,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/firstfix/firstfix/dispatch"
+	"github.com/firstfix/firstfix/dispatch/booking"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
 	"github.com/firstfix/firstfix/dispatch/outbound/travel"
 	"github.com/firstfix/firstfix/dispatch/planning"
@@ -220,7 +221,7 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 	config := grpcapi.Config{
 		Store: store, Ping: store.Ping, Seal: seal, Issuers: issuers, OpenAPI: pb.OpenAPI,
 		Log: slog.New(slog.NewJSONHandler(d.log, nil)), Now: d.clock.now,
-		Services: services(store),
+		Services: services(store, seal),
 	}
 	if change != nil {
 		change(&config)
@@ -230,8 +231,9 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 }
 
 // services are the use cases as the server of cmd/firstfix has them.
-func services(store dispatch.Store) grpcapi.Services {
+func services(store dispatch.Store, seal *dispatch.Seal) grpcapi.Services {
 	return grpcapi.Services{
+		Booking:   booking.New(store, travel.Estimator{}, seal),
 		Planning:  planning.New(store, travel.Estimator{}),
 		Workforce: workforce.New(store),
 	}

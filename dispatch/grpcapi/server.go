@@ -135,7 +135,7 @@ func (s *Server) grpcServer(c Config, options ...grpc.ServerOption) *grpc.Server
 		grpc.WaitForHandlers(true),
 	)...)
 	services := c.Services
-	services.Seal = c.Seal
+	services.Seal, services.Now = c.Seal, c.Now
 	Register(server, services)
 	grpc_health_v1.RegisterHealthServer(server, s.health)
 	if c.Development {

@@ -1,9 +1,12 @@
 package grpcapi
 
 import (
+	"time"
+
 	"google.golang.org/grpc"
 
 	"github.com/firstfix/firstfix/dispatch"
+	"github.com/firstfix/firstfix/dispatch/booking"
 	"github.com/firstfix/firstfix/dispatch/planning"
 	"github.com/firstfix/firstfix/dispatch/workforce"
 	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
@@ -19,17 +22,20 @@ import (
 // any other error as it is (the chain makes the status), and need not check what
 // the annotations of the contract check.
 type Services struct {
-	Seal      *dispatch.Seal // of page tokens
+	Seal      *dispatch.Seal   // of page tokens
+	Now       func() time.Time // the real clock
+	Booking   *booking.Booking
 	Planning  *planning.Planning
 	Workforce *workforce.Workforce
+	Imports   *workforce.Importer
 }
 
 // Register binds every service of the contract to server. What nobody has filled
 // answers METHOD_NOT_AVAILABLE.
 func Register(server grpc.ServiceRegistrar, s Services) {
-	firstfixv1.RegisterBookingServiceServer(server, firstfixv1.UnimplementedBookingServiceServer{})
+	firstfixv1.RegisterBookingServiceServer(server, bookingServer{booking: s.Booking, pages: pages{s.Seal}, now: s.Now})
 	firstfixv1.RegisterCustomerServiceServer(server, customerServer{workforce: s.Workforce, pages: pages{s.Seal}})
-	firstfixv1.RegisterDispatchServiceServer(server, dispatchServer{planning: s.Planning, pages: pages{s.Seal}})
+	firstfixv1.RegisterDispatchServiceServer(server, dispatchServer{planning: s.Planning, imports: s.Imports, pages: pages{s.Seal}})
 	firstfixv1.RegisterInsightServiceServer(server, firstfixv1.UnimplementedInsightServiceServer{})
 	firstfixv1.RegisterReferralServiceServer(server, firstfixv1.UnimplementedReferralServiceServer{})
 	firstfixv1.RegisterTechnicianServiceServer(server, firstfixv1.UnimplementedTechnicianServiceServer{})
