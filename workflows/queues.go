@@ -11,9 +11,9 @@ const (
 	QueueLong        Queue = "long"        // fix windows, which sleep for weeks
 )
 
-// Queues names the task queues within a namespace that is shared with others.
-type Queues struct {
-	Prefix string // before each name; "" where the namespace is our own
-}
+// Installation names one database with its servers and workers within a namespace
+// of Temporal that others use too: its task queues carry the name, and its
+// workers' builds are versions of the deployment of that name.
+type Installation string
 
-func (q Queues) name(queue Queue) string { return q.Prefix + string(queue) }
+func (i Installation) queue(queue Queue) string { return string(i) + "-" + string(queue) }

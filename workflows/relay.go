@@ -32,12 +32,12 @@ var relayPace = pace{busy: 20 * time.Millisecond, idle: time.Second, broken: 5 *
 
 // RelayOptions are what a relay needs.
 type RelayOptions struct {
-	Store    dispatch.RelayStore
-	Temporal client.Client
-	Queues   Queues
-	// Touched gives the processes of the fix windows that a newly opened work order
-	// may spoil.
-	Touched func(ctx context.Context, tenant dispatch.TenantID, opened dispatch.WorkOrderID) ([]dispatch.Wakeup, error)
+	Store        dispatch.RelayStore
+	Temporal     client.Client
+	Installation Installation
+	// Spoilt gives the provisional episodes of fix windows that a newly opened work
+	// order may spoil.
+	Spoilt func(ctx context.Context, tenant dispatch.TenantID, opened dispatch.WorkOrderID) ([]dispatch.FixEpisode, error)
 	// WakeupGrace is how long a workflow's own timer has before it is nudged.
 	WakeupGrace time.Duration
 	Log         *slog.Logger
@@ -104,11 +104,15 @@ func (r *Relay) watchers(ctx context.Context, n dispatch.Notice) ([]dispatch.Wak
 	if err := parseName(n.Subject, &opened); err != nil {
 		return nil, err
 	}
-	touched, err := r.Touched(ctx, n.Tenant, opened)
+	episodes, err := r.Spoilt(ctx, n.Tenant, opened)
 	if err != nil {
 		return nil, fmt.Errorf("find the fix windows that %s may spoil: %w", n.Subject, err)
 	}
-	return touched, nil
+	var out []dispatch.Wakeup
+	for _, e := range episodes {
+		out = append(out, dispatch.WatchFixWindow(n.Tenant, e.WorkOrder, e.Episode))
+	}
+	return out, nil
 }
 
 // signalAll sends all signals, some at once, until one fails because Temporal is
@@ -159,7 +163,7 @@ func (r *Relay) signal(ctx context.Context, w dispatch.Wakeup, p process, policy
 	ctx, cancel := context.WithTimeout(ctx, signalTime)
 	defer cancel()
 	_, err := r.Temporal.SignalWithStartWorkflow(ctx, w.Workflow, name, arg, client.StartWorkflowOptions{
-		TaskQueue:                r.Queues.name(p.queue),
+		TaskQueue:                r.Installation.queue(p.queue),
 		WorkflowIDReusePolicy:    policy,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}, p.name, Watch{Tenant: w.Tenant.String(), Subject: w.Subject})

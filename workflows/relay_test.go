@@ -55,11 +55,11 @@ func TestANoticeReachesItsProcess(t *testing.T) {
 	var d diary
 	s.work(t, s.sleepers(&d, "", func(dispatch.Wakeup) (bool, error) { return true, nil }), "a")
 	r := s.relay(t, temporalAddress(t))
-	r.Touched = func(_ context.Context, tenant dispatch.TenantID, id dispatch.WorkOrderID) ([]dispatch.Wakeup, error) {
+	r.Spoilt = func(_ context.Context, tenant dispatch.TenantID, id dispatch.WorkOrderID) ([]dispatch.FixEpisode, error) {
 		if tenant != s.tenant || id != opened {
 			t.Errorf("asked what %s of %s may spoil", id, tenant)
 		}
-		return []dispatch.Wakeup{dispatch.WatchFixWindow(tenant, order, 1)}, nil
+		return []dispatch.FixEpisode{{WorkOrder: order, Episode: 1}}, nil
 	}
 	for _, n := range []dispatch.Notice{
 		notice(dispatch.NoticeAppointmentBooked, appointment.Name(), 1, nil),
@@ -217,7 +217,7 @@ func TestANoticeThatCannotBeDelivered(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	r := s.relay(t, temporalAddress(t))
-	r.Touched = func(context.Context, dispatch.TenantID, dispatch.WorkOrderID) ([]dispatch.Wakeup, error) {
+	r.Spoilt = func(context.Context, dispatch.TenantID, dispatch.WorkOrderID) ([]dispatch.FixEpisode, error) {
 		return nil, errors.New("broken")
 	}
 	order := dispatch.WorkOrderID{UUID: id(1)}.Name()
@@ -277,7 +277,7 @@ func TestWorkersWaitForTemporal(t *testing.T) {
 	line.set(true)
 	var d diary
 	workers := NewWorkers(WorkersOptions{
-		Temporal: dial(t, line.address()), Store: s.store, Queues: s.queues, Deployment: s.deployment, BuildID: "a", Promote: true,
+		Temporal: dial(t, line.address()), Store: s.store, Installation: s.home, BuildID: "a", Promote: true,
 		Looks: s.sleepers(&d, "", func(dispatch.Wakeup) (bool, error) { return false, nil }), StopTime: time.Second, Log: s.log,
 	})
 	background(t, workers.Run)

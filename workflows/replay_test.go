@@ -40,7 +40,7 @@ func replay(t *testing.T, h *historypb.History, register func(worker.WorkflowRep
 // ours registers the processes as they are.
 func ours(r worker.WorkflowReplayer) {
 	for _, p := range processes {
-		p.register(r, Queues{})
+		p.register(r, "firstfix")
 	}
 }
 
@@ -89,14 +89,14 @@ func TestReplayCatchesAnotherLoop(t *testing.T) {
 			if err := workflow.Sleep(ctx, time.Second); err != nil {
 				return err
 			}
-			return watch(ctx, p, Queues{}, in)
+			return watch(ctx, p, "firstfix", in)
 		},
 		"looks with another activity": func(ctx workflow.Context, p process, in Watch) error {
 			p.look += "Again"
-			return watch(ctx, p, Queues{}, in)
+			return watch(ctx, p, "firstfix", in)
 		},
 		"ends after its first look": func(ctx workflow.Context, p process, in Watch) error {
-			look := workflow.WithActivityOptions(ctx, p.activityOptions(Queues{}))
+			look := workflow.WithActivityOptions(ctx, p.activityOptions("firstfix"))
 			return workflow.ExecuteActivity(look, p.look, in).Get(ctx, nil)
 		},
 	}
@@ -216,7 +216,7 @@ func (s *stage) history(t *testing.T, c client.Client, workflowID string) *histo
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := strings.NewReplacer(s.queues.Prefix, "", s.deployment, Deployment).Replace(string(text))
+	plain := strings.ReplaceAll(string(text), string(s.home), "firstfix")
 	if host, err := os.Hostname(); err != nil || strings.Contains(plain, `"`+host+":") {
 		t.Errorf("the history names the host %q, %v", host, err)
 	}

@@ -30,23 +30,21 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // stage is a database of its own and a corner of the real Temporal server: its
-// own task queues and its own deployment.
+// own installation.
 type stage struct {
-	db         *pgtest.DB
-	store      *postgres.Store
-	tenant     dispatch.TenantID
-	queues     Queues
-	deployment string
-	log        *slog.Logger
+	db     *pgtest.DB
+	store  *postgres.Store
+	tenant dispatch.TenantID
+	home   Installation
+	log    *slog.Logger
 }
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
-	name := strings.ToLower(rand.Text()[:10])
 	s := &stage{
 		db: pgtest.New(t), tenant: dispatch.TenantID{UUID: uuid.Must(uuid.NewV7())},
-		queues: Queues{Prefix: name + "-"}, deployment: "firstfix-" + name,
-		log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
+		home: Installation("test" + strings.ToLower(rand.Text()[:10])),
+		log:  slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
 	store, err := postgres.Open(t.Context(), s.db.URL, 10)
 	if err != nil {
@@ -101,8 +99,8 @@ func dial(t testing.TB, address string) client.Client {
 func (s *stage) work(t testing.TB, looks Looks, buildID string) (stop func()) {
 	t.Helper()
 	workers := NewWorkers(WorkersOptions{
-		Temporal: dial(t, temporalAddress(t)), Store: s.store, Looks: looks, Queues: s.queues,
-		Deployment: s.deployment, BuildID: buildID, Promote: true, SolvingSlots: 2, StopTime: 5 * time.Second, Log: s.log,
+		Temporal: dial(t, temporalAddress(t)), Store: s.store, Looks: looks,
+		Installation: s.home, BuildID: buildID, Promote: true, SolvingSlots: 2, StopTime: 5 * time.Second, Log: s.log,
 	})
 	return background(t, workers.Run)
 }
@@ -110,7 +108,7 @@ func (s *stage) work(t testing.TB, looks Looks, buildID string) (stop func()) {
 // relay makes a relay that reaches Temporal at an address.
 func (s *stage) relay(t testing.TB, address string) *Relay {
 	t.Helper()
-	return NewRelay(RelayOptions{Store: s.store, Temporal: dial(t, address), Queues: s.queues, Log: s.log})
+	return NewRelay(RelayOptions{Store: s.store, Temporal: dial(t, address), Installation: s.home, Log: s.log})
 }
 
 // background runs fn until stop is called, which waits for its end.

@@ -103,9 +103,9 @@ const heartbeat = 30 * time.Second
 
 // activityOptions: a look is tried until it succeeds, since nothing else will
 // do what is due. What no try can change is marked by the activity itself.
-func (p process) activityOptions(queues Queues) workflow.ActivityOptions {
+func (p process) activityOptions(home Installation) workflow.ActivityOptions {
 	options := workflow.ActivityOptions{
-		TaskQueue:           queues.name(p.lookQueue),
+		TaskQueue:           home.queue(p.lookQueue),
 		StartToCloseTimeout: p.lookTime,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    time.Second,
@@ -120,8 +120,8 @@ func (p process) activityOptions(queues Queues) workflow.ActivityOptions {
 }
 
 // workflow gives the function to register under the process's name.
-func (p process) workflow(queues Queues) func(workflow.Context, Watch) error {
-	return func(ctx workflow.Context, in Watch) error { return watch(ctx, p, queues, in) }
+func (p process) workflow(home Installation) func(workflow.Context, Watch) error {
+	return func(ctx workflow.Context, in Watch) error { return watch(ctx, p, home, in) }
 }
 
 // watch is the one loop of all long processes: look, sleep until the time that
@@ -131,9 +131,9 @@ func (p process) workflow(queues Queues) func(workflow.Context, Watch) error {
 // A signal that comes before a look begins is answered by it, since the rows
 // were committed before the signal was sent; one that comes later asks for
 // another look.
-func watch(ctx workflow.Context, p process, queues Queues, in Watch) error {
+func watch(ctx workflow.Context, p process, home Installation, in Watch) error {
 	ears := newEars(ctx, in.Seen)
-	look := workflow.WithActivityOptions(ctx, p.activityOptions(queues))
+	look := workflow.WithActivityOptions(ctx, p.activityOptions(home))
 	for round := 1; ; round++ {
 		ears.drain()
 		var answer dispatch.Look

@@ -45,7 +45,7 @@ func script(t *testing.T, p process, answers ...answer) *scripted {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet)
 	s := &scripted{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), process: p}
-	s.RegisterWorkflowWithOptions(p.workflow(Queues{}), workflow.RegisterOptions{Name: p.name})
+	s.RegisterWorkflowWithOptions(p.workflow("firstfix"), workflow.RegisterOptions{Name: p.name})
 	s.RegisterActivityWithOptions(func(_ context.Context, in LookAt) (dispatch.Look, error) {
 		if in != (LookAt{Tenant: homeTenant, Subject: "subject"}) {
 			t.Errorf("looked at %+v", in)

@@ -20,19 +20,14 @@ import (
 	"github.com/firstfix/firstfix/dispatch"
 )
 
-// Deployment is the name under which all builds of the worker are versions of
-// one thing.
-const Deployment = "firstfix"
-
 // WorkersOptions are what the Temporal workers of a process need.
 type WorkersOptions struct {
-	Temporal client.Client
-	Store    dispatch.Store
-	Looks    Looks
-	Queues   Queues
-	// Deployment and BuildID name this build among its siblings.
-	Deployment string
-	BuildID    string
+	Temporal     client.Client
+	Store        dispatch.Store
+	Looks        Looks
+	Installation Installation
+	// BuildID names this build among the versions of the installation's workers.
+	BuildID string
 	// Promote makes this build the current one as soon as it polls: new and
 	// waiting work comes to it. Without it, an operator does.
 	Promote bool
@@ -90,7 +85,7 @@ func (w *Workers) runOnce(ctx context.Context) error {
 		}
 		running = append(running, each)
 	}
-	w.Log.InfoContext(ctx, "temporal workers poll", "deployment", w.Deployment, "build_id", w.BuildID)
+	w.Log.InfoContext(ctx, "temporal workers poll", "installation", w.Installation, "build_id", w.BuildID)
 	promoting, stop := context.WithCancel(ctx)
 	promoted := make(chan struct{})
 	go func() { defer close(promoted); w.promote(promoting) }()
@@ -109,8 +104,8 @@ func (w *Workers) workers(fatal chan<- error) []worker.Worker {
 	var out []worker.Worker
 	for _, queue := range []Queue{QueueInteractive, QueueSolving, QueueLong} {
 		options := w.options(queue, fatal)
-		each := worker.New(w.Temporal, w.Queues.name(queue), options)
-		register(each, queue, w.Queues, acts)
+		each := worker.New(w.Temporal, w.Installation.queue(queue), options)
+		register(each, queue, w.Installation, acts)
 		out = append(out, each)
 	}
 	return out
@@ -128,7 +123,7 @@ func (w *Workers) options(queue Queue, fatal chan<- error) worker.Options {
 		WorkerStopTimeout: w.StopTime,
 		DeploymentOptions: worker.DeploymentOptions{
 			UseVersioning: true,
-			Version:       worker.WorkerDeploymentVersion{DeploymentName: w.Deployment, BuildID: w.BuildID},
+			Version:       worker.WorkerDeploymentVersion{DeploymentName: string(w.Installation), BuildID: w.BuildID},
 			// A workflow type that says nothing is short and ends where it began.
 			DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
 		},
@@ -157,10 +152,10 @@ type registry interface {
 }
 
 // register gives a worker the workflows and activities of its queue.
-func register(each worker.Registry, queue Queue, queues Queues, acts map[string]func(context.Context, LookAt) (dispatch.Look, error)) {
+func register(each worker.Registry, queue Queue, home Installation, acts map[string]func(context.Context, LookAt) (dispatch.Look, error)) {
 	for _, p := range processes {
 		if p.queue == queue {
-			p.register(each, queues)
+			p.register(each, home)
 		}
 		if p.lookQueue == queue {
 			each.RegisterActivityWithOptions(acts[p.look], activity.RegisterOptions{Name: p.look})
@@ -171,8 +166,8 @@ func register(each worker.Registry, queue Queue, queues Queues, acts map[string]
 // register names the workflow. Every process lives for days or weeks, longer
 // than an old build is kept running, so each goes on with the current build; the
 // histories in testdata prove that it can.
-func (p process) register(r registry, queues Queues) {
-	r.RegisterWorkflowWithOptions(p.workflow(queues), workflow.RegisterOptions{
+func (p process) register(r registry, home Installation) {
+	r.RegisterWorkflowWithOptions(p.workflow(home), workflow.RegisterOptions{
 		Name:               p.name,
 		VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
 	})
@@ -190,7 +185,7 @@ func (w *Workers) promote(ctx context.Context) {
 	for attempt := 1; ctx.Err() == nil; attempt++ {
 		err := w.setCurrent(ctx)
 		if err == nil {
-			w.Log.InfoContext(ctx, "build is the current version", "deployment", w.Deployment, "build_id", w.BuildID)
+			w.Log.InfoContext(ctx, "build is the current version", "installation", w.Installation, "build_id", w.BuildID)
 			return
 		}
 		if attempt%10 == 0 {
@@ -203,7 +198,7 @@ func (w *Workers) promote(ctx context.Context) {
 func (w *Workers) setCurrent(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, promoteTime)
 	defer cancel()
-	handle := w.Temporal.WorkerDeploymentClient().GetHandle(w.Deployment)
+	handle := w.Temporal.WorkerDeploymentClient().GetHandle(string(w.Installation))
 	_, err := handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: w.BuildID})
 	return err
 }

@@ -22,8 +22,8 @@ type config struct {
 	SealSecret      string   `env:"FIRSTFIX_SEAL_SECRET" placeholder:"TEXT" help:"Secret that seals our own tokens, the same for all processes; at least 32 characters of randomness."`
 	GRPCAddress     string   `name:"grpc-address" env:"FIRSTFIX_GRPC_ADDRESS" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where gRPC is served (${default})."`
 	HTTPAddress     string   `name:"http-address" env:"FIRSTFIX_HTTP_ADDRESS" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where HTTP/JSON is served (${default})."`
-	SMTPAddress     string   `name:"smtp-address" env:"FIRSTFIX_SMTP_ADDRESS" placeholder:"HOST:PORT" help:"Where mail goes."`
-	TextWebhookURL  string   `env:"FIRSTFIX_TEXT_WEBHOOK_URL" placeholder:"URL" help:"Where text messages go."`
+	SMTPAddress     string   `name:"smtp-address" env:"FIRSTFIX_SMTP_ADDRESS" placeholder:"HOST:PORT" help:"Mail server; or smtp://user:secret@host:port, smtps://…. Without it no mail is sent."`
+	TextWebhookURL  string   `env:"FIRSTFIX_TEXT_WEBHOOK_URL" placeholder:"URL" help:"Webhook that takes text messages. Without it none is sent."`
 	CORSOrigins     []string `name:"cors-origins" env:"FIRSTFIX_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins of web pages that may call, e.g. https://book.example.org."`
 	TrustedProxies  []string `env:"FIRSTFIX_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Networks of load balancers whose X-Forwarded-For is believed."`
 	RateFactor      float64  `env:"FIRSTFIX_RATE_FACTOR" default:"1" help:"Multiplies every rate limit (${default})."`

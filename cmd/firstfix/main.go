@@ -25,9 +25,11 @@ type commands struct {
 	config
 
 	Serve   serveCommand   `cmd:"" help:"Serve gRPC and HTTP/JSON."`
+	Work    workCommand    `cmd:"" help:"Run what happens by itself: workflows, reminders, messages, plans."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	Tenant  tenantCommands `cmd:"" help:"Tenants of this installation."`
 	Solve   solveCommand   `cmd:"" help:"Plan a problem from a file."`
+	Replay  replayCommand  `cmd:"" help:"Play real days through the public API and report."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
