@@ -17,8 +17,8 @@ import (
 const (
 	// offerLife is how long an offer can be turned into a hold.
 	offerLife = 10 * time.Minute
-	// maxExtensions is how often a hold may be extended.
-	maxExtensions = 3
+	// MaxExtensions is how often a hold may be extended.
+	MaxExtensions = 3
 	// maxHolds is how many live holds a customer may have at once, maxStaffHolds
 	// how many somebody who books for many.
 	maxHolds      = 3

@@ -134,9 +134,9 @@ func (b *Booking) ExtendHold(ctx context.Context, call dispatch.Call, id dispatc
 		if err := checkAlive(hold, now); err != nil {
 			return hold, err
 		}
-		if hold.Extensions >= maxExtensions {
+		if hold.Extensions >= MaxExtensions {
 			return hold, dispatch.Refuse(dispatch.ReasonHoldExtensionLimit, hold.Name(), "it was extended %d times already", hold.Extensions).
-				With("limit", strconv.Itoa(maxExtensions))
+				With("limit", strconv.Itoa(MaxExtensions))
 		}
 		area, err := tx.GetPlanningArea(ctx, hold.PlanningArea)
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/firstfix/firstfix/dispatch"
 )
 
@@ -74,6 +76,35 @@ func (b *Booking) mayUse(p dispatch.Principal, id dispatch.HoldID, token string)
 		return denied()
 	}
 	return nil
+}
+
+// VisitorToken is an access token of an anonymous visitor.
+type VisitorToken struct {
+	Token     string
+	ExpiresAt time.Time // on the real clock
+}
+
+// CreateVisitorToken gives a short token to a visitor of the booking page that
+// the public key belongs to. now is the real clock. It refuses with LINK_INVALID.
+func (b *Booking) CreateVisitorToken(ctx context.Context, key string, now time.Time) (VisitorToken, error) {
+	invalid := dispatch.Refuse(dispatch.ReasonLinkInvalid, "", "the key of the booking page is not one of ours")
+	var site dispatch.BookingSite
+	if err := b.seal.Open(dispatch.PurposeBookingSite, key, &site); err != nil {
+		return VisitorToken{}, invalid.Because(err)
+	}
+	err := b.store.View(ctx, site.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
+		_, err := tx.GetTenant(ctx)
+		return err
+	})
+	if dispatch.ReasonOf(err) == dispatch.ReasonResourceNotFound {
+		return VisitorToken{}, invalid.Because(err)
+	}
+	if err != nil {
+		return VisitorToken{}, err
+	}
+	grant := dispatch.VisitorGrant{Tenant: site.Tenant, Visitor: uuid.New(), ExpiresAt: now.Add(dispatch.VisitorTokenLife).UTC().Truncate(time.Second)}
+	token, err := b.seal.VisitorToken(grant)
+	return VisitorToken{Token: token, ExpiresAt: grant.ExpiresAt}, err
 }
 
 // LinkToken seals the secret of the link to one appointment. The same epoch
