@@ -60,7 +60,7 @@ func newServer(c *config, store *postgres.Store, log *slog.Logger) (*grpcapi.Ser
 // services are the use cases behind the handlers.
 func services(store *postgres.Store, seal *dispatch.Seal, log *slog.Logger) grpcapi.Services {
 	u := newUseCases(store, seal, log)
-	return grpcapi.Services{Seal: seal, Planning: u.planning, Workforce: u.workforce}
+	return grpcapi.Services{Seal: seal, Booking: u.booking, Planning: u.planning, Workforce: u.workforce}
 }
 
 func listen(ctx context.Context, c *config) (grpcListener, httpListener net.Listener, err error) {
