@@ -45,6 +45,7 @@ type offerWindow struct {
 	window
 	index int32
 	local place // the best of the shift under inspection
+	worst int64 // the cost that a choice must stay below to be listed
 }
 
 // Offers answers a query for all windows in one sweep over the positions: what a
@@ -85,7 +86,7 @@ func (w *Workspace) prepare(q *OfferQuery, keep int) (longest int32) {
 	w.choices, w.refused = slices.Grow(w.choices[:0], n*keep)[:n*keep], slices.Grow(w.refused[:0], n)[:n]
 	for i := range q.Windows {
 		c := compileWindow(q.Windows[i])
-		w.windows[i] = offerWindow{window: c, index: int32(i)}
+		w.windows[i] = offerWindow{window: c, index: int32(i), worst: forbidden}
 		w.offers[i] = Offer{Window: i, Choices: w.choices[i*keep : i*keep : (i+1)*keep]}
 		w.refused[i] = Tally{}
 		longest = max(longest, c.ends-c.opens)
@@ -163,30 +164,66 @@ func (s *sweep) positions(r *route, sh *shift, near []offerWindow) {
 		rich = rich || near[i].opens < near[i].from || near[i].ends > near[i].to
 		last = max(last, near[i].ends)
 	}
+	if prof.mirrored() && !sh.own && !p.setups && sh.maxTravel == 0 && sh.maxDistance == 0 {
+		s.quick(r, sh, prof, near, last, fit, rich)
+		return
+	}
 	for k := len(sh.done); k <= len(r.jobs); k++ {
 		d := p.detour(r, sh, prof, s.j, k)
 		if d.lo > last {
 			return
 		}
-		if d.lo > d.hi || d.hi < near[0].opens || p.overLimit(r, sh, &d) != RuleNone {
+		if d.lo <= d.hi && d.hi >= near[0].opens && p.overLimit(r, sh, &d) == RuleNone {
+			s.answer(r, near, k, d.lo, d.hi, d.cost+fit, rich)
+		}
+	}
+}
+
+// quick is the sweep over a route where the leg from a stop to the job is also
+// that from the job to the stop, so that each is computed once.
+func (s *sweep) quick(r *route, sh *shift, prof *profile, near []offerWindow, last int32, fit int64, rich bool) {
+	p := s.l.p
+	here, stay := p.location[s.j], p.service[s.j]
+	from, clock := sh.begin, sh.ready
+	if len(r.jobs) == 0 {
+		fit += sh.fixed
+	}
+	first := len(sh.done)
+	if first > 0 {
+		from, clock = r.nodes[first-1].location, r.nodes[first-1].free
+	}
+	in, inMetres := prof.leg(from, here)
+	for k := first; k < len(r.nodes); k++ {
+		n := &r.nodes[k]
+		out, outMetres := prof.leg(here, n.location)
+		lo, hi := clock+in, n.due-out-stay
+		if lo > last {
+			return
+		}
+		if lo <= hi && hi >= near[0].opens {
+			cost := fit + int64(inMetres+outMetres-n.metres)*sh.perMetre + int64(in+out-n.seconds)*sh.perSecond
+			s.answer(r, near, k, lo, hi, cost, rich)
+		}
+		in, inMetres, clock = out, outMetres, n.free
+	}
+}
+
+// answer offers a position to every window that its interval meets.
+func (s *sweep) answer(r *route, near []offerWindow, k int, lo, hi int32, cost int64, rich bool) {
+	for i := range near {
+		w := &near[i]
+		if w.opens > hi {
+			return
+		}
+		if w.ends < lo || cost >= w.local.cost || cost >= w.worst {
 			continue
 		}
-		cost := d.cost + fit
-		for i := range near {
-			w := &near[i]
-			if w.opens > d.hi {
-				break
-			}
-			if w.ends < d.lo || cost >= w.local.cost || cost >= s.worst(w.index) {
-				continue
-			}
-			found := place{r.shift, int32(k), cost}
-			if rich && !s.priced(r, w, &found) {
-				continue
-			}
-			if found.cost < w.local.cost {
-				w.local = found
-			}
+		found := place{r.shift, int32(k), cost}
+		if rich && !s.priced(r, w, &found) {
+			continue
+		}
+		if found.cost < w.local.cost {
+			w.local = found
 		}
 	}
 }
@@ -203,19 +240,10 @@ func (s *sweep) priced(r *route, w *offerWindow, at *place) bool {
 	return ok
 }
 
-// worst is the cost that a choice must stay below to be listed for a window.
-func (s *sweep) worst(index int32) int64 {
-	c := s.w.offers[index].Choices
-	if len(c) < s.keep {
-		return forbidden
-	}
-	return c[len(c)-1].cost
-}
-
 // merge puts a shift's best place for a window among the window's choices.
 func (s *sweep) merge(w *offerWindow) {
 	o := &s.w.offers[w.index]
-	if w.local.cost >= s.worst(w.index) {
+	if w.local.cost >= w.worst {
 		return
 	}
 	if len(o.Choices) < s.keep {
@@ -227,6 +255,9 @@ func (s *sweep) merge(w *offerWindow) {
 		at--
 	}
 	o.Choices[at] = Choice{Shift: int(w.local.shift), Position: int(w.local.position), cost: w.local.cost}
+	if len(o.Choices) == s.keep {
+		w.worst = o.Choices[s.keep-1].cost
+	}
 }
 
 // finish adds times and probabilities to the choices and reasons to the rest.

@@ -50,6 +50,7 @@ type Problem struct {
 	profiles []profile
 	soft     [ruleCount]int64
 	allPlain bool // no shift and no job is rich
+	setups   bool // some job has a set-up time
 
 }
 
@@ -141,6 +142,7 @@ func (p *Problem) compileJobs() {
 			}
 		}
 		p.richJob[j] = p.richJob[j] || job.Setup > 0
+		p.setups = p.setups || job.Setup > 0
 		p.required[j] = job.LeaveOut == 0
 		p.leaveOut[j] = job.LeaveOut * costScale
 		if p.required[j] {

@@ -248,6 +248,14 @@ func (p *profile) mirror() {
 	}
 }
 
+// mirrored reports whether legs are the same both ways.
+func (p *profile) mirrored() bool {
+	if p.out != nil {
+		return &p.out[0] == &p.back[0]
+	}
+	return p.planar != nil || p.globe != nil
+}
+
 func (p *profile) symmetric() bool {
 	for i := range p.stride {
 		for j := range i {
