@@ -35,6 +35,28 @@ type Referral struct {
 // Name is the resource name.
 func (r Referral) Name() string { return r.ID.Name() }
 
+// ReferralMove is one row of the ledger of a referral: what was done, by whom and
+// why. A reminder leaves the state as it is.
+type ReferralMove struct {
+	Referral ReferralID
+	Version  int64 // of the referral after the move
+	From, To ReferralState
+	Owner    string // after the move
+	Actor    string
+	Reason   string
+	At       time.Time
+}
+
+// SameOpportunity reports whether two referrals of one customer are about the
+// same thing: the same catalogue item or, where neither names one, the same
+// words.
+func SameOpportunity(a, b Referral) bool {
+	if a.Service != "" || b.Service != "" {
+		return a.Service == b.Service
+	}
+	return squash(a.Suggestion) == squash(b.Suggestion) && (a.Suggestion != "" || squash(a.Need) == squash(b.Need))
+}
+
 // Urgency of a referral.
 type Urgency string
 

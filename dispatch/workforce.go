@@ -34,6 +34,9 @@ type Member struct {
 // Name is the member's name in the audit; issuer and subject are the key.
 func (m Member) Name() string { return "members/" + m.Subject }
 
+// Principal is the subject of the principal that the member's tokens make.
+func (m Member) Principal() string { return "member:" + m.Subject }
+
 // Skill is something a technician can do.
 type Skill struct {
 	ID          SkillID

@@ -114,6 +114,7 @@ CREATE TABLE referral_moves (
     version     bigint NOT NULL, -- of the referral after the move
     from_state  text NOT NULL,
     to_state    text NOT NULL,
+    owner       text NOT NULL DEFAULT '', -- after the move
     actor       text NOT NULL,
     reason      text NOT NULL DEFAULT '',
     at          timestamptz NOT NULL,

@@ -170,20 +170,17 @@ func (f *Fieldwork) LookAtFixWindow(ctx context.Context, tenant dispatch.TenantI
 	})
 }
 
-// FixWindowsTouchedBy names the processes whose verdict a new work order may
-// spoil: those of earlier work orders about the same issue whose fix window runs.
-func (f *Fieldwork) FixWindowsTouchedBy(ctx context.Context, tenant dispatch.TenantID, id dispatch.WorkOrderID) ([]dispatch.Wakeup, error) {
-	var out []dispatch.Wakeup
+// FixesSpoiltBy gives the episodes whose verdict a work order that was opened may
+// spoil: those of earlier ones about the same issue whose fix window runs. Their
+// processes have to look again.
+func (f *Fieldwork) FixesSpoiltBy(ctx context.Context, tenant dispatch.TenantID, opened dispatch.WorkOrderID) ([]dispatch.FixEpisode, error) {
+	var out []dispatch.FixEpisode
 	err := f.store.View(ctx, tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out = nil
-		order, err := tx.GetWorkOrder(ctx, id)
+		order, err := tx.GetWorkOrder(ctx, opened)
 		if err != nil {
 			return err
 		}
-		episodes, err := tx.ProvisionalFixes(ctx, order)
-		for _, e := range episodes {
-			out = append(out, dispatch.WatchFixWindow(tenant, e.WorkOrder, e.Episode))
-		}
+		out, err = tx.ProvisionalFixes(ctx, order)
 		return err
 	})
 	return out, err

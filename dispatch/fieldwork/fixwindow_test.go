@@ -36,9 +36,9 @@ func (w *world) resolved(t testing.TB, start time.Time) (job, *phone) {
 	return w.now(t, j), p
 }
 
-// open opens a work order at the same place, and gives the processes that must
-// hear of it.
-func (w *world) open(t testing.TB, at time.Time, change func(*dispatch.WorkOrder)) (dispatch.WorkOrder, []dispatch.Wakeup) {
+// open opens a work order at the same place, and gives the work orders whose
+// verdicts it may spoil.
+func (w *world) open(t testing.TB, at time.Time, change func(*dispatch.WorkOrder)) (dispatch.WorkOrder, []dispatch.WorkOrderID) {
 	t.Helper()
 	w.SetTime(t, at)
 	order := dispatch.WorkOrder{
@@ -47,9 +47,13 @@ func (w *world) open(t testing.TB, at time.Time, change func(*dispatch.WorkOrder
 	}
 	change(&order)
 	w.InTx(t, func(ctx context.Context, tx dispatch.Tx) error { return tx.CreateWorkOrder(ctx, order) })
-	touched, err := w.field.FixWindowsTouchedBy(t.Context(), w.Tenant.ID, order.ID)
+	episodes, err := w.field.FixesSpoiltBy(t.Context(), w.Tenant.ID, order.ID)
 	if err != nil {
 		t.Fatal(err)
+	}
+	var touched []dispatch.WorkOrderID
+	for _, e := range episodes {
+		touched = append(touched, e.WorkOrder)
 	}
 	return order, touched
 }
@@ -100,9 +104,9 @@ func TestAnIssueThatComesBack(t *testing.T) {
 		j, _ := w.resolved(t, w.At(0, 9, 0))
 		w.SetTime(t, later)
 		order, touched := w.open(t, later, func(o *dispatch.WorkOrder) { c.change(j, o) })
-		want := []dispatch.Wakeup{}
+		var want []dispatch.WorkOrderID
 		if c.touch {
-			want = append(want, dispatch.WatchFixWindow(w.Tenant.ID, j.order.ID, 1))
+			want = append(want, j.order.ID)
 		}
 		if !slices.Equal(touched, want) {
 			t.Errorf("%s: touches %v, want %v", c.name, touched, want)

@@ -132,16 +132,12 @@ func (s *smallWorld) live(t *testing.T) {
 		if o.State != dispatch.WorkOrderCancelled {
 			s.visit(t, o)
 		}
-		touched, err := s.field.FixWindowsTouchedBy(t.Context(), s.Tenant.ID, o.ID)
+		episodes, err := s.field.FixesSpoiltBy(t.Context(), s.Tenant.ID, o.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, process := range touched {
-			id, episode, err := dispatch.ParseEpisode(process.Subject)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.lookAtFix(t, id, episode)
+		for _, e := range episodes {
+			s.lookAtFix(t, e.WorkOrder, e.Episode)
 		}
 	}
 	for _, o := range s.orders {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,4 +41,185 @@ func moneyOrNone(minor *int64, currency *string) *dispatch.Money {
 		return nil
 	}
 	return &dispatch.Money{Minor: *minor, Currency: *currency}
+}
+
+func referralArgs(r dispatch.Referral) pgx.NamedArgs {
+	args := pgx.NamedArgs{
+		"id": r.ID, "visit": r.Visit, "order": r.WorkOrder, "site": r.Site, "customer": r.Customer,
+		"technician": r.Technician, "need": r.Need, "suggestion": r.Suggestion, "service": nil, "urgency": r.Urgency,
+		"consent": r.ConsentChannel, "estimate": nil, "currency": nil, "state": r.State, "state_reason": r.StateReason,
+		"duplicate": orNull(r.DuplicateOf), "owner": r.Owner, "due": timeOrNull(r.AcceptDueAt), "escalation": r.Escalation,
+		"value": nil, "logged": r.LoggedAt, "accepted": timeOrNull(r.AcceptedAt), "contacted": timeOrNull(r.ContactedAt),
+		"closed": timeOrNull(r.ClosedAt), "version": r.Version,
+	}
+	if r.Service != "" {
+		args["service"] = r.Service
+	}
+	// One currency serves both amounts: the use cases take none but the tenant's.
+	if r.Estimate != nil {
+		args["estimate"], args["currency"] = r.Estimate.Minor, r.Estimate.Currency
+	}
+	if r.Value != nil {
+		args["value"], args["currency"] = r.Value.Minor, r.Value.Currency
+	}
+	return args
+}
+
+const createReferralSQL = `
+INSERT INTO referrals (tenant_id, id, visit_id, work_order_id, site_id, customer_id, technician_id, need, suggestion,
+	service_id, urgency, consent_channel, estimate_minor, currency, state, state_reason, duplicate_of, owner,
+	accept_due_at, escalation, value_minor, logged_at, accepted_at, contacted_at, closed_at)
+VALUES (@tenant, @id, @visit, @order, @site, @customer, @technician, @need, @suggestion,
+	@service, @urgency, @consent, @estimate, @currency, @state, @state_reason, @duplicate, @owner,
+	@due, @escalation, @value, @logged, @accepted, @contacted, @closed)`
+
+// CreateReferral implements dispatch.ReferralTx.
+func (t *tx) CreateReferral(ctx context.Context, r dispatch.Referral) error {
+	_, err := t.exec(ctx, createReferralSQL, referralArgs(r))
+	return err
+}
+
+const getReferralSQL = `SELECT ` + referralColumns + `
+FROM referrals r WHERE r.tenant_id = @tenant AND r.id = @id`
+
+// GetReferral implements dispatch.ReferralTx.
+func (t *tx) GetReferral(ctx context.Context, id dispatch.ReferralID) (dispatch.Referral, error) {
+	return one(ctx, t, id.Name(), getReferralSQL, pgx.NamedArgs{"id": id}, scanReferral)
+}
+
+const lockReferralSQL = getReferralSQL + ` FOR NO KEY UPDATE`
+
+// LockReferral implements dispatch.ReferralTx.
+func (t *tx) LockReferral(ctx context.Context, id dispatch.ReferralID) (dispatch.Referral, error) {
+	return one(ctx, t, id.Name(), lockReferralSQL, pgx.NamedArgs{"id": id}, scanReferral)
+}
+
+// What was fixed when it was logged is not among the columns.
+const saveReferralSQL = `
+UPDATE referrals SET currency = @currency, state = @state, state_reason = @state_reason, owner = @owner,
+	accept_due_at = @due, escalation = @escalation, value_minor = @value, accepted_at = @accepted,
+	contacted_at = @contacted, closed_at = @closed, version = version + 1
+WHERE tenant_id = @tenant AND id = @id AND version = @version`
+
+// SaveReferral implements dispatch.ReferralTx.
+func (t *tx) SaveReferral(ctx context.Context, r dispatch.Referral) error {
+	return t.save(ctx, r.Name(), r.Version, saveReferralSQL, referralArgs(r))
+}
+
+// Each filter that is not asked for is true by itself, so that the planner sees
+// only the others.
+const pageReferralsSQL = `SELECT ` + referralColumns + `
+FROM referrals r
+WHERE r.tenant_id = @tenant AND r.id > @after
+	AND (@state = '' OR r.state = @state)
+	AND (@owner = '' OR r.owner = @owner)
+	AND (@technician::uuid IS NULL OR r.technician_id = @technician)
+	AND (@customer::uuid IS NULL OR r.customer_id = @customer)
+	AND (@service = '' OR r.service_id = @service)
+	AND (@from::timestamptz IS NULL OR r.logged_at >= @from)
+	AND (@to::timestamptz IS NULL OR r.logged_at < @to)
+ORDER BY r.id
+LIMIT @limit`
+
+// PageReferrals implements dispatch.ReferralTx.
+func (t *tx) PageReferrals(ctx context.Context, f dispatch.ReferralFilter, page dispatch.Page) ([]dispatch.Referral, string, error) {
+	after, err := uuidAfter(page.After)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := many(ctx, t, pageReferralsSQL, pgx.NamedArgs{
+		"after": after, "state": f.State, "owner": f.Owner, "technician": orNull(f.Technician),
+		"customer": orNull(f.Customer), "service": f.Service, "from": timeOrNull(f.Logged.Start),
+		"to": timeOrNull(f.Logged.End), "limit": page.Size + 1,
+	}, scanReferral)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, next := cut(rows, page.Size, func(r dispatch.Referral) string { return r.ID.String() })
+	return rows, next, nil
+}
+
+const addReferralMoveSQL = `
+INSERT INTO referral_moves (tenant_id, referral_id, version, from_state, to_state, owner, actor, reason, at)
+VALUES (@tenant, @referral, @version, @from, @to, @owner, @actor, @reason, @at)`
+
+// AddReferralMove implements dispatch.ReferralTx.
+func (t *tx) AddReferralMove(ctx context.Context, m dispatch.ReferralMove) error {
+	_, err := t.exec(ctx, addReferralMoveSQL, pgx.NamedArgs{
+		"referral": m.Referral, "version": m.Version, "from": m.From, "to": m.To, "owner": m.Owner,
+		"actor": m.Actor, "reason": m.Reason, "at": m.At,
+	})
+	return err
+}
+
+const referralMovesSQL = `
+SELECT referral_id, version, from_state, to_state, owner, actor, reason, at
+FROM referral_moves WHERE tenant_id = @tenant AND referral_id = @referral ORDER BY version`
+
+// ReferralMoves implements dispatch.ReferralTx.
+func (t *tx) ReferralMoves(ctx context.Context, id dispatch.ReferralID) ([]dispatch.ReferralMove, error) {
+	return many(ctx, t, referralMovesSQL, pgx.NamedArgs{"referral": id}, func(row pgx.CollectableRow) (dispatch.ReferralMove, error) {
+		var m dispatch.ReferralMove
+		err := row.Scan(&m.Referral, &m.Version, &m.From, &m.To, &m.Owner, &m.Actor, &m.Reason, &m.At)
+		return m, err
+	})
+}
+
+const lockReferringTechnicianSQL = `
+SELECT id FROM technicians WHERE tenant_id = @tenant AND id = @technician FOR NO KEY UPDATE`
+
+const lockReferredCustomerSQL = `
+SELECT id FROM customers WHERE tenant_id = @tenant AND id = @customer FOR NO KEY UPDATE`
+
+// LockReferrer implements dispatch.ReferralTx: the technician first, then the
+// customer, always.
+func (t *tx) LockReferrer(ctx context.Context, technician dispatch.TechnicianID, customer dispatch.CustomerID) error {
+	_, err := one(ctx, t, technician.Name(), lockReferringTechnicianSQL, pgx.NamedArgs{"technician": technician}, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return err
+	}
+	_, err = one(ctx, t, customer.Name(), lockReferredCustomerSQL, pgx.NamedArgs{"customer": customer}, pgx.RowTo[uuid.UUID])
+	return err
+}
+
+const countReferralsSQL = `
+SELECT count(*) FROM referrals
+WHERE tenant_id = @tenant AND technician_id = @technician AND logged_at >= @since`
+
+// CountReferrals implements dispatch.ReferralTx.
+func (t *tx) CountReferrals(ctx context.Context, technician dispatch.TechnicianID, since time.Time) (int, error) {
+	return one(ctx, t, technician.Name(), countReferralsSQL, pgx.NamedArgs{"technician": technician, "since": since}, pgx.RowTo[int])
+}
+
+const openReferralsOfSQL = `SELECT ` + referralColumns + `
+FROM referrals r
+WHERE r.tenant_id = @tenant AND r.customer_id = @customer AND r.logged_at >= @since
+	AND r.state NOT IN ('won', 'lost', 'declined', 'expired')
+ORDER BY r.logged_at, r.id`
+
+// OpenReferralsOf implements dispatch.ReferralTx.
+func (t *tx) OpenReferralsOf(ctx context.Context, customer dispatch.CustomerID, since time.Time) ([]dispatch.Referral, error) {
+	return many(ctx, t, openReferralsOfSQL, pgx.NamedArgs{"customer": customer, "since": since}, scanReferral)
+}
+
+const openReferralLoadSQL = `
+SELECT owner, count(*)
+FROM referrals
+WHERE tenant_id = @tenant AND state IN ('routed', 'accepted', 'contacted', 'qualified', 'quoted')
+GROUP BY owner`
+
+// OpenReferralLoad implements dispatch.ReferralTx.
+func (t *tx) OpenReferralLoad(ctx context.Context) (map[string]int, error) {
+	rows, err := t.db.Query(ctx, openReferralLoadSQL, t.args(pgx.NamedArgs{}))
+	if err != nil {
+		return nil, err
+	}
+	load := map[string]int{}
+	var owner string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&owner, &n}, func() error {
+		load[owner] = n
+		return nil
+	})
+	return load, err
 }
