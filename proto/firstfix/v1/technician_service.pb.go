@@ -27,8 +27,8 @@ const (
 // Request of TechnicianService.Sync.
 type SyncRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Cursor of the last answer; empty fetches everything. RESYNC_REQUIRED if it is
-	// too old.
+	// Cursor of the last answer, which says what the device holds; empty fetches
+	// everything. RESYNC_REQUIRED if it is too old or another technician's.
 	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// At most this many visits, 1 to 200; larger is clamped, 0 means 50.
 	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -85,7 +85,8 @@ type SyncResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Visits that are new or changed, by planned start.
 	Visits []*AssignedVisit `protobuf:"bytes,1,rep,name=visits,proto3" json:"visits,omitempty"`
-	// Visits that are no longer his.
+	// Visits that the device holds and that are no longer in his days: moved to
+	// somebody else, cancelled, or past.
 	RemovedVisits []string `protobuf:"bytes,2,rep,name=removed_visits,json=removedVisits,proto3" json:"removed_visits,omitempty"`
 	// Referrals of his that changed.
 	Referrals []*Referral `protobuf:"bytes,3,rep,name=referrals,proto3" json:"referrals,omitempty"`
@@ -190,8 +191,11 @@ type AssignedVisit struct {
 	CustomerPhone string `protobuf:"bytes,7,opt,name=customer_phone,json=customerPhone,proto3" json:"customer_phone,omitempty"`
 	// Language of the customer, BCP 47; empty if unknown.
 	CustomerLanguage string `protobuf:"bytes,8,opt,name=customer_language,json=customerLanguage,proto3" json:"customer_language,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The last visits to the same asset, or to the site where no asset is known,
+	// newest first, at most five.
+	PastVisits    []*Visit `protobuf:"bytes,9,rep,name=past_visits,json=pastVisits,proto3" json:"past_visits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AssignedVisit) Reset() {
@@ -280,13 +284,20 @@ func (x *AssignedVisit) GetCustomerLanguage() string {
 	return ""
 }
 
+func (x *AssignedVisit) GetPastVisits() []*Visit {
+	if x != nil {
+		return x.PastVisits
+	}
+	return nil
+}
+
 var File_firstfix_v1_technician_service_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_technician_service_proto_rawDesc = "" +
 	"\n" +
 	"$firstfix/v1/technician_service.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x17firstfix/v1/asset.proto\x1a\x1afirstfix/v1/referral.proto\x1a\x19firstfix/v1/service.proto\x1a\x16firstfix/v1/site.proto\x1a\x1ffirstfix/v1/upload_events.proto\x1a\x17firstfix/v1/visit.proto\x1a\x1cfirstfix/v1/work_order.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"[\n" +
 	"\vSyncRequest\x12#\n" +
-	"\x06cursor\x18\x01 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\bR\x06cursor\x12'\n" +
+	"\x06cursor\x18\x01 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80 R\x06cursor\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\"\xa0\x02\n" +
 	"\fSyncResponse\x122\n" +
@@ -297,7 +308,7 @@ const file_firstfix_v1_technician_service_proto_rawDesc = "" +
 	"\x06cursor\x18\x04 \x01(\tR\x06cursor\x12\x12\n" +
 	"\x04more\x18\x05 \x01(\bR\x04more\x12;\n" +
 	"\vserver_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"serverTime\"\xf9\x02\n" +
+	"serverTime\"\xae\x03\n" +
 	"\rAssignedVisit\x12(\n" +
 	"\x05visit\x18\x01 \x01(\v2\x12.firstfix.v1.VisitR\x05visit\x125\n" +
 	"\n" +
@@ -307,7 +318,9 @@ const file_firstfix_v1_technician_service_proto_rawDesc = "" +
 	"\aservice\x18\x05 \x01(\v2\x14.firstfix.v1.ServiceR\aservice\x122\n" +
 	"\x15customer_display_name\x18\x06 \x01(\tR\x13customerDisplayName\x12%\n" +
 	"\x0ecustomer_phone\x18\a \x01(\tR\rcustomerPhone\x12+\n" +
-	"\x11customer_language\x18\b \x01(\tR\x10customerLanguage2\xe8\x01\n" +
+	"\x11customer_language\x18\b \x01(\tR\x10customerLanguage\x123\n" +
+	"\vpast_visits\x18\t \x03(\v2\x12.firstfix.v1.VisitR\n" +
+	"pastVisits2\xe8\x01\n" +
 	"\x11TechnicianService\x12W\n" +
 	"\x04Sync\x12\x18.firstfix.v1.SyncRequest\x1a\x19.firstfix.v1.SyncResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/fieldwork:sync\x12z\n" +
 	"\fUploadEvents\x12 .firstfix.v1.UploadEventsRequest\x1a!.firstfix.v1.UploadEventsResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/fieldwork:uploadEventsB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
@@ -348,15 +361,16 @@ var file_firstfix_v1_technician_service_proto_depIdxs = []int32{
 	7,  // 5: firstfix.v1.AssignedVisit.site:type_name -> firstfix.v1.Site
 	8,  // 6: firstfix.v1.AssignedVisit.asset:type_name -> firstfix.v1.Asset
 	9,  // 7: firstfix.v1.AssignedVisit.service:type_name -> firstfix.v1.Service
-	0,  // 8: firstfix.v1.TechnicianService.Sync:input_type -> firstfix.v1.SyncRequest
-	10, // 9: firstfix.v1.TechnicianService.UploadEvents:input_type -> firstfix.v1.UploadEventsRequest
-	1,  // 10: firstfix.v1.TechnicianService.Sync:output_type -> firstfix.v1.SyncResponse
-	11, // 11: firstfix.v1.TechnicianService.UploadEvents:output_type -> firstfix.v1.UploadEventsResponse
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	5,  // 8: firstfix.v1.AssignedVisit.past_visits:type_name -> firstfix.v1.Visit
+	0,  // 9: firstfix.v1.TechnicianService.Sync:input_type -> firstfix.v1.SyncRequest
+	10, // 10: firstfix.v1.TechnicianService.UploadEvents:input_type -> firstfix.v1.UploadEventsRequest
+	1,  // 11: firstfix.v1.TechnicianService.Sync:output_type -> firstfix.v1.SyncResponse
+	11, // 12: firstfix.v1.TechnicianService.UploadEvents:output_type -> firstfix.v1.UploadEventsResponse
+	11, // [11:13] is the sub-list for method output_type
+	9,  // [9:11] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_technician_service_proto_init() }

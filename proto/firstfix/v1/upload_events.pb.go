@@ -95,7 +95,8 @@ type EventFlag int32
 const (
 	// Not set.
 	EventFlag_EVENT_FLAG_UNSPECIFIED EventFlag = 0
-	// What must come before it is not there yet; the state waits.
+	// What should come before it is not there yet: the visit has jumped ahead, and
+	// fills in when that comes.
 	EventFlag_EVENT_FLAG_OUT_OF_ORDER EventFlag = 1
 	// The visit was cancelled meanwhile.
 	EventFlag_EVENT_FLAG_LATE_AFTER_CANCEL EventFlag = 2
