@@ -39,8 +39,9 @@ type Sender struct {
 	Store     dispatch.Store
 	Messenger dispatch.Messenger
 	// Link makes the address of an appointment's page; nil where there is none.
-	Link func(tenant dispatch.TenantID, appointment dispatch.Appointment) (string, error)
-	Log  *slog.Logger
+	Link     func(tenant dispatch.TenantID, appointment dispatch.Appointment) (string, error)
+	IdlePoll time.Duration // how often it looks for messages in quiet times; 0 is a second
+	Log      *slog.Logger
 }
 
 // Run sends until ctx is done. Channels do not wait for each other.
@@ -48,7 +49,7 @@ func (s *Sender) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	for _, channel := range []dispatch.Channel{dispatch.ChannelMail, dispatch.ChannelText} {
 		loops.Go(func() {
-			sendPace.run(ctx, s.Log, "deliveries by "+string(channel), func(ctx context.Context) (int, error) {
+			sendPace.polling(s.IdlePoll).run(ctx, s.Log, "deliveries by "+string(channel), func(ctx context.Context) (int, error) {
 				return s.SendDue(ctx, channel)
 			})
 		})

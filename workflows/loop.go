@@ -12,6 +12,15 @@ type pace struct {
 	busy, idle, broken time.Duration
 }
 
+// polling is the pace with another rest between two polls that find nothing; 0
+// leaves it.
+func (p pace) polling(idle time.Duration) pace {
+	if idle > 0 {
+		p.idle, p.busy = idle, min(p.busy, idle)
+	}
+	return p
+}
+
 // run calls step until ctx is done. A step that panics would take the worker
 // down with it, as it should: the database keeps what it had claimed.
 func (p pace) run(ctx context.Context, log *slog.Logger, name string, step func(context.Context) (int, error)) {

@@ -40,6 +40,7 @@ type RelayOptions struct {
 	Spoilt func(ctx context.Context, tenant dispatch.TenantID, opened dispatch.WorkOrderID) ([]dispatch.FixEpisode, error)
 	// WakeupGrace is how long a workflow's own timer has before it is nudged.
 	WakeupGrace time.Duration
+	IdlePoll    time.Duration // how often the relay looks for work in quiet times; 0 is a second
 	Log         *slog.Logger
 }
 
@@ -60,8 +61,9 @@ func NewRelay(options RelayOptions) *Relay { return &Relay{options} }
 // Run relays until ctx is done. Notices and wakeups do not wait for each other.
 func (r *Relay) Run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { relayPace.run(ctx, r.Log, "notices", r.Deliver) })
-	loops.Go(func() { relayPace.run(ctx, r.Log, "wakeups", r.Nudge) })
+	pace := relayPace.polling(r.IdlePoll)
+	loops.Go(func() { pace.run(ctx, r.Log, "notices", r.Deliver) })
+	loops.Go(func() { pace.run(ctx, r.Log, "wakeups", r.Nudge) })
 	loops.Wait()
 }
 

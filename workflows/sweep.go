@@ -21,11 +21,14 @@ type Sweeper struct {
 	Store dispatch.RelayStore
 	// SweepHold releases a hold if it is still held and overdue.
 	SweepHold func(ctx context.Context, tenant dispatch.TenantID, id dispatch.HoldID) error
+	IdlePoll  time.Duration // how often it looks for holds in quiet times; 0 is a second
 	Log       *slog.Logger
 }
 
 // Run sweeps until ctx is done.
-func (s *Sweeper) Run(ctx context.Context) { sweepPace.run(ctx, s.Log, "holds", s.Sweep) }
+func (s *Sweeper) Run(ctx context.Context) {
+	sweepPace.polling(s.IdlePoll).run(ctx, s.Log, "holds", s.Sweep)
+}
 
 // Sweep releases one batch of overdue holds and gives how many. A hold that
 // cannot be released does not keep the others.

@@ -83,9 +83,9 @@ var processes = []process{
 		queue: QueueLong, lookQueue: QueueLong, lookTime: 30 * time.Second,
 	},
 	{
-		// A referral without a running clock rests until it moves.
+		// Once accepted, a referral never needs its clock again.
 		name: dispatch.ProcessReferral, look: "LookAtReferral",
-		queue: QueueInteractive, lookQueue: QueueInteractive, lookTime: 30 * time.Second, restarts: true,
+		queue: QueueInteractive, lookQueue: QueueInteractive, lookTime: 30 * time.Second,
 	},
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/firstfix/firstfix/dispatch/fieldwork"
 	"github.com/firstfix/firstfix/dispatch/outbound/travel"
 	"github.com/firstfix/firstfix/dispatch/planning"
+	"github.com/firstfix/firstfix/dispatch/referral"
 	"github.com/firstfix/firstfix/dispatch/workforce"
 )
 
@@ -17,6 +18,7 @@ type useCases struct {
 	booking   *booking.Booking
 	planning  *planning.Planning
 	fieldwork *fieldwork.Fieldwork
+	referral  *referral.Desk
 	workforce *workforce.Workforce
 }
 
@@ -25,6 +27,7 @@ func newUseCases(store dispatch.Store, seal *dispatch.Seal, log *slog.Logger) us
 		booking:   booking.New(store, travel.Estimator{}, seal),
 		planning:  planning.New(store, travel.Estimator{}),
 		fieldwork: fieldwork.New(store, seal, log),
+		referral:  referral.New(store),
 		workforce: workforce.New(store),
 	}
 }

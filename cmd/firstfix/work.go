@@ -31,6 +31,7 @@ type workCommand struct {
 	BuildID             string        `env:"FIRSTFIX_BUILD_ID" placeholder:"TEXT" help:"Name of this build; by default made from the program itself."`
 	Promote             bool          `env:"FIRSTFIX_PROMOTE" default:"true" negatable:"" help:"Make this build the current one as soon as it is ready."`
 	WakeupGrace         time.Duration `env:"FIRSTFIX_WAKEUP_GRACE" default:"30s" help:"How long a workflow's own timer has before the relay nudges it; 0 where domain time jumps (${default})."`
+	IdlePoll            time.Duration `env:"FIRSTFIX_IDLE_POLL" default:"1s" help:"How often loops look for work in quiet times (${default})."`
 	Solvers             int           `env:"FIRSTFIX_SOLVERS" default:"0" help:"Plans that are made at once; 0 is one per core."`
 	DatabaseConnections int32         `env:"FIRSTFIX_WORK_DATABASE_CONNECTIONS" default:"20" help:"Most connections to PostgreSQL (${default})."`
 	MailFrom            string        `env:"FIRSTFIX_MAIL_FROM" placeholder:"ADDRESS" help:"Whom mails are from, e.g. Service <service@example.org>."`
@@ -93,10 +94,10 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 		return nil, err
 	}
 	relay := workflows.NewRelay(workflows.RelayOptions{
-		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, Log: log,
+		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, IdlePoll: w.IdlePoll, Log: log,
 	})
-	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: w.link(use), Log: log}
-	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold, Log: log}
+	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: w.link(use), IdlePoll: w.IdlePoll, Log: log}
+	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold, IdlePoll: w.IdlePoll, Log: log}
 	trimmer := &workflows.Trimmer{Store: store, Log: log}
 	return []func(context.Context){
 		workers.Run, relay.Run, sender.Run, sweeper.Run, trimmer.Run,
@@ -134,6 +135,7 @@ func looks(use useCases) workflows.Looks {
 			return use.planning.LookAtDay(ctx, tenant, area, day, dispatch.WatchDay(tenant, area, day).Workflow)
 		},
 		FixWindow: use.fieldwork.LookAtFixWindow,
+		Referral:  use.referral.LookAtReferral,
 	}
 }
 
@@ -202,6 +204,9 @@ func (w *workCommand) needTiming(*config) []error {
 	var faults []error
 	if !installationName.MatchString(w.Installation) {
 		faults = append(faults, fault("FIRSTFIX_INSTALLATION", "%.60q is no name, expected up to 40 lower case letters, digits and dashes", w.Installation)...)
+	}
+	if w.IdlePoll <= 0 {
+		faults = append(faults, fault("FIRSTFIX_IDLE_POLL", "%s is no time between two polls", w.IdlePoll)...)
 	}
 	if w.WakeupGrace < 0 {
 		faults = append(faults, fault("FIRSTFIX_WAKEUP_GRACE", "%s is negative", w.WakeupGrace)...)
