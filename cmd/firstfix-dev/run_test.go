@@ -19,6 +19,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/control"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/stack"
 )
 
@@ -212,6 +213,11 @@ func TestPartsAreSteered(t *testing.T) {
 	}
 	act("start", "serve")
 	expectServing(t, r)
+	var replaced stack.Status
+	r.post(r.Control+"/replace", fmt.Sprintf(`{"part": "work", "binary": %q}`, filepath.Join(bin, "firstfix")), &replaced)
+	if now := replaced.PIDs["work"]; now == 0 || now == before["work"] || process.Alive(before["work"]) {
+		t.Errorf("work has pid %d after its replacement, %d before: expected the next only", now, before["work"])
+	}
 	r.stop(syscall.SIGTERM)
 }
 

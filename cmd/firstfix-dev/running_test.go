@@ -53,7 +53,7 @@ func (b *safeBuffer) String() string {
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, ended: make(chan error, 1), stderr: &safeBuffer{}}
-	r.cmd = exec.Command(filepath.Join(bin, "firstfix-dev"), append([]string{"run", "--json", "--no-sample", "--no-work", "--any-port"}, args...)...)
+	r.cmd = exec.Command(filepath.Join(bin, "firstfix-dev"), append([]string{"run", "--json", "--no-sample", "--any-port"}, args...)...)
 	r.cmd.Stderr = r.stderr
 	stdout, err := r.cmd.StdoutPipe()
 	if err != nil {

@@ -63,8 +63,13 @@ type Persona struct {
 	Token string `json:"token"`
 }
 
-// Personas returns the sample's personas with a ready token each.
+// Personas returns the sample's personas with a ready token each; without a
+// sample only the first administrator, who can make everybody else.
 func (s *Stack) Personas() ([]Persona, error) {
+	if len(s.sample.Personas) == 0 {
+		token, err := s.issuer.Token(SampleTenant, AdminSubject, tokenLife)
+		return []Persona{{"administrator", token}}, err
+	}
 	var ready []Persona
 	for _, p := range s.sample.Personas {
 		token := p.Token
@@ -86,7 +91,7 @@ func (s *Stack) Commands() []string {
 		return s.sample.Commands
 	}
 	return []string{
-		"curl -s $CONTROL/status",
+		`curl -s $API/v1/technicians -H "Authorization: Bearer $ADMINISTRATOR"`,
 		`curl -s -X POST $ISSUER/token -d '{"subject": "somebody"}'`,
 		"curl -s $MAILBOX.json",
 		"curl -s $CONTROL/drained",

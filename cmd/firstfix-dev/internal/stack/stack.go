@@ -128,9 +128,9 @@ func (s *Stack) startFirstfix(ctx context.Context) (err error) {
 
 func (s *Stack) wishes() map[string]ports.Wish {
 	wishes := ServerPorts()
-	wishes[portGRPC] = ports.Wish{Preferred: 9090}
-	wishes[portHTTP] = ports.Wish{Preferred: 8080}
-	wishes[portWeb] = ports.Wish{Preferred: 8081, Keep: true} // members' rows name their issuer
+	wishes[portGRPC] = ports.Wish{Preferred: 8080}
+	wishes[portHTTP] = ports.Wish{Preferred: 8081}
+	wishes[portWeb] = ports.Wish{Preferred: 8090, Keep: true} // members' rows name their issuer
 	wishes[portSMTP] = ports.Wish{Preferred: 1025}
 	if s.opts.AnyPort {
 		return AnyPort(wishes)
