@@ -133,7 +133,7 @@ func (d *desk) count(t *testing.T, sql string, args ...any) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // the database goes with the test
+	defer conn.Close(t.Context())
 	var n int
 	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", sql, err)

@@ -95,7 +95,7 @@ func (d *desk) tick(t *testing.T, now time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // the database goes with the test
+	defer conn.Close(t.Context())
 	_, err = conn.Exec(t.Context(), fmt.Sprintf(
 		`CREATE OR REPLACE FUNCTION domain_now() RETURNS timestamptz LANGUAGE sql VOLATILE
 		AS $$ SELECT clock_timestamp() + (timestamptz '%s' - timestamptz '%s') $$`,

@@ -99,7 +99,7 @@ func (d *desk) request(day int) *pb.SearchSlotOffersRequest {
 	}
 }
 
-func (d *desk) offers(t *testing.T, ctx context.Context, req *pb.SearchSlotOffersRequest) []*pb.SlotOffer { //nolint:revive // the caller's context is who asks
+func (d *desk) offers(t *testing.T, ctx context.Context, req *pb.SearchSlotOffersRequest) []*pb.SlotOffer {
 	t.Helper()
 	found, err := d.SearchSlotOffers(ctx, req)
 	if err != nil || len(found.GetOffers()) == 0 {
@@ -108,7 +108,7 @@ func (d *desk) offers(t *testing.T, ctx context.Context, req *pb.SearchSlotOffer
 	return found.GetOffers()
 }
 
-func (d *desk) held(t *testing.T, ctx context.Context, day int) *pb.Hold { //nolint:revive // as above
+func (d *desk) held(t *testing.T, ctx context.Context, day int) *pb.Hold {
 	t.Helper()
 	hold, err := d.CreateHold(ctx, &pb.CreateHoldRequest{SlotToken: d.offers(t, ctx, d.request(day))[0].GetSlotToken(), RequestId: uuid.NewString()})
 	if err != nil {
@@ -238,7 +238,7 @@ func TestABookingByHTTP(t *testing.T) {
 		}
 		return out
 	}
-	token := post("", "/v1/visitorTokens", map[string]any{"bookingSite": key})["accessToken"].(string) //nolint:errcheck,forcetypeassert // a test
+	token := post("", "/v1/visitorTokens", map[string]any{"bookingSite": key})["accessToken"].(string)
 	day := d.At(1, 12, 0)
 	found := post(token, "/v1/slotOffers:search", map[string]any{
 		"place":     map[string]any{"address": "7 Center Sq", "location": map[string]any{"latitude": d.Center.Latitude, "longitude": d.Center.Longitude}},
@@ -246,14 +246,14 @@ func TestABookingByHTTP(t *testing.T) {
 		"startDate": map[string]int{"year": day.Year(), "month": int(day.Month()), "day": day.Day()},
 		"endDate":   map[string]int{"year": day.Year(), "month": int(day.Month()), "day": day.Day() + 1},
 	})
-	offer := found["offers"].([]any)[0].(map[string]any)                                                             //nolint:errcheck,forcetypeassert // a test
-	hold := post(token, "/v1/holds", map[string]any{"slotToken": offer["slotToken"], "requestId": uuid.NewString()}) //nolint:varnamelen
-	path := "/v1/" + hold["name"].(string) + ":confirm"                                                              //nolint:errcheck,forcetypeassert // a test
+	offer := found["offers"].([]any)[0].(map[string]any)
+	hold := post(token, "/v1/holds", map[string]any{"slotToken": offer["slotToken"], "requestId": uuid.NewString()})
+	path := "/v1/" + hold["name"].(string) + ":confirm"
 	booked := post(token, path, map[string]any{
 		"holdToken": hold["holdToken"], "requestId": uuid.NewString(),
 		"customerDetails": map[string]any{"displayName": "Anna Field", "email": "anna@example.org"},
 	})
-	if booked["linkToken"] == "" || booked["appointment"].(map[string]any)["state"] != "APPOINTMENT_STATE_CONFIRMED" { //nolint:errcheck,forcetypeassert // a test
+	if booked["linkToken"] == "" || booked["appointment"].(map[string]any)["state"] != "APPOINTMENT_STATE_CONFIRMED" {
 		t.Errorf("booked %v", booked)
 	}
 }
@@ -303,7 +303,7 @@ func TestBadInputsOfSearchAndHold(t *testing.T) {
 		}
 	}
 	token := d.offers(t, visitor, d.request(1))[0].GetSlotToken()
-	create := func(ctx context.Context, change func(*pb.CreateHoldRequest)) func() error { //nolint:revive // as above
+	create := func(ctx context.Context, change func(*pb.CreateHoldRequest)) func() error {
 		return func() error {
 			req := &pb.CreateHoldRequest{SlotToken: token, RequestId: uuid.NewString()}
 			change(req)
@@ -321,7 +321,7 @@ func TestBadInputsOfSearchAndHold(t *testing.T) {
 	altered[40] ^= 1
 	place := func(r *pb.SearchSlotOffersRequest) *pb.Place {
 		return r.GetSubject().(*pb.SearchSlotOffersRequest_Place).Place
-	} //nolint:errcheck,forcetypeassert // a test
+	}
 	for _, row := range []badInput{
 		{"D01", "end before start", search(func(r *pb.SearchSlotOffersRequest) { r.EndDate = d.date(0) }), codes.InvalidArgument, dispatch.ReasonRangeInverted, "end_date"},
 		{"D02", "ten years", search(func(r *pb.SearchSlotOffersRequest) { r.EndDate.Year += 10 }), codes.InvalidArgument, dispatch.ReasonRangeTooLong, "end_date"},
@@ -362,7 +362,7 @@ func TestBadInputsOfConfirmation(t *testing.T) {
 	d := openDesk(t)
 	visitor := d.visitor(t)
 	hold := d.held(t, visitor, 1)
-	try := func(ctx context.Context, change func(*pb.ConfirmHoldRequest)) func() error { //nolint:revive // as above
+	try := func(ctx context.Context, change func(*pb.ConfirmHoldRequest)) func() error {
 		return func() error {
 			req := confirm(hold)
 			change(req)
@@ -445,7 +445,7 @@ func TestBadInputsOfChanges(t *testing.T) {
 			Subject: &pb.SearchSlotOffersRequest_Appointment{Appointment: a.GetName()}, StartDate: d.date(day), EndDate: d.date(day + 1),
 		})[0].GetSlotToken()
 	}
-	move := func(ctx context.Context, change func(*pb.RescheduleAppointmentRequest)) func() error { //nolint:revive // as above
+	move := func(ctx context.Context, change func(*pb.RescheduleAppointmentRequest)) func() error {
 		return func() error {
 			req := &pb.RescheduleAppointmentRequest{Name: a.GetName(), SlotToken: slot(2), Etag: a.GetEtag(), Reason: "asked", RequestId: uuid.NewString()}
 			change(req)
@@ -453,7 +453,7 @@ func TestBadInputsOfChanges(t *testing.T) {
 			return err
 		}
 	}
-	cancel := func(ctx context.Context, change func(*pb.CancelAppointmentRequest)) func() error { //nolint:revive // as above
+	cancel := func(ctx context.Context, change func(*pb.CancelAppointmentRequest)) func() error {
 		return func() error {
 			req := &pb.CancelAppointmentRequest{Name: a.GetName(), Reason: "asked", RequestId: uuid.NewString()}
 			change(req)

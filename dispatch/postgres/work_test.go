@@ -51,7 +51,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // the database goes with the test
+	defer conn.Close(t.Context())
 	for _, sql := range []string{
 		`INSERT INTO planning_areas VALUES (@tenant, 'north', 'North', 'America/New_York', 7200, 14, 86400, 300, '18:00')`,
 		`INSERT INTO services (tenant_id, id, display_name, duration_seconds, spread_seconds) VALUES (@tenant, 'repair', 'Repair', 3600, 600)`,
