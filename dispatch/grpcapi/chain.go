@@ -56,7 +56,7 @@ func (c *chain) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 			return err
 		}
 		answer, err = handler(ctx, req)
-		return p.inTime(ctx, err)
+		return p.inTime(ctx, conceal(p.call.Principal, err))
 	})
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (c *chain) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 		defer end(nil)
 		defer context.AfterFunc(c.stopping, func() { end(serverStopping()) })()
 		watched := &watchedStream{ServerStream: stream, passage: p, ctx: ctx, patience: sendPatience}
-		return p.inTime(ctx, handler(srv, watched))
+		return p.inTime(ctx, conceal(p.call.Principal, handler(srv, watched)))
 	})
 }
 
@@ -96,9 +96,6 @@ func (p *passage) run(ctx context.Context, fn func(context.Context) error) error
 	if err == nil {
 		p.report(ctx, status.New(codes.OK, ""), nil)
 		return nil
-	}
-	if p.admitted {
-		err = conceal(p.call.Principal, err)
 	}
 	s := statusOf(err)
 	if s.Code() == codes.Internal {
