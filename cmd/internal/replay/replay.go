@@ -39,6 +39,7 @@ const tail = 32 * 24 * time.Hour
 type replay struct {
 	Options
 	seed     seed
+	stack    *devStack // of our own; nil for another's
 	api      *api
 	control  *control
 	zone     *time.Location
@@ -64,11 +65,10 @@ func Run(ctx context.Context, o Options) (_ *Report, _ *Picture, err error) {
 	if err := r.read(); err != nil {
 		return nil, nil, err
 	}
-	stop, err := r.connect(ctx)
-	if err != nil {
+	defer func() { err = errors.Join(err, r.disconnect()) }()
+	if err := r.connect(ctx); err != nil {
 		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
 	if err := r.play(ctx); err != nil {
 		return nil, nil, fmt.Errorf("at %s of the played time: %w", r.now.In(r.zone).Format(time.DateTime), err)
 	}
@@ -118,29 +118,38 @@ func (r *replay) read() error {
 }
 
 // connect reaches the stack, or starts one.
-func (r *replay) connect(ctx context.Context) (stop func() error, err error) {
-	stop = func() error { return nil }
+func (r *replay) connect(ctx context.Context) error {
 	if r.Control == "" {
 		r.say("starting a stack of our own")
-		stack, err := startStack(ctx, r.Log)
-		if err != nil {
-			return nil, err
+		var err error
+		if r.stack, err = startStack(ctx, r.Log); err != nil {
+			return err
 		}
-		stop = stack.stop
-		r.Control, r.Server = stack.status.Control, stack.status.GRPC
+		r.Control, r.Server = r.stack.status.Control, r.stack.status.GRPC
 	}
 	r.control = newControl(r.Control)
 	if r.Server == "" {
 		status, err := r.control.status(ctx)
 		if err != nil {
-			return nil, errors.Join(err, stop())
+			return err
 		}
 		r.Server = status.GRPC
 	}
-	if r.api, err = dial(r.Server); err != nil {
-		return nil, errors.Join(err, stop())
+	var err error
+	r.api, err = dial(r.Server)
+	return err
+}
+
+// disconnect leaves the stack, and removes one of our own.
+func (r *replay) disconnect() error {
+	var errs []error
+	if r.api != nil {
+		errs = append(errs, r.api.conn.Close())
 	}
-	return func() error { return errors.Join(r.api.conn.Close(), stop()) }, nil
+	if r.stack != nil {
+		errs = append(errs, r.stack.stop())
+	}
+	return errors.Join(errs...)
 }
 
 // play lives through the days and past the fix windows.
