@@ -28,8 +28,10 @@ type WorkflowTx interface {
 type RelayStore interface {
 	// ClaimNotices takes the oldest undelivered notice of up to limit subjects
 	// for the length of the lease, oldest first. Notices behind a subject's
-	// oldest wait, also while that one is leased, so that order holds.
-	ClaimNotices(ctx context.Context, limit int, lease time.Duration) ([]LeasedNotice, error)
+	// oldest wait, also while that one is leased, so that order holds. Notices of
+	// work orders come in bulk and nobody waits for what they start: they have a
+	// queue of their own, bulk, and the others do not wait behind them.
+	ClaimNotices(ctx context.Context, bulk bool, limit int, lease time.Duration) ([]LeasedNotice, error)
 	// AskLooks notes that the workflows of these wakeups have to look at their
 	// rows, whatever their due times, and are being told so until the lease
 	// ends: then ClaimWakeups gives them.

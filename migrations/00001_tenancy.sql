@@ -133,7 +133,9 @@ CREATE TABLE notices (
     UNIQUE (tenant_id, subject, version, kind)
 );
 CREATE INDEX notices_pending ON notices (tenant_id, subject, version, id) WHERE delivered_at IS NULL;
-CREATE INDEX notices_queue ON notices (id) WHERE delivered_at IS NULL; -- ids sort by time
+-- Two queues by age (ids sort by time): an import of thousands of work orders does
+-- not hold up what somebody waits for.
+CREATE INDEX notices_queues ON notices ((kind IN ('work_order_opened', 'work_order_resolved')), id) WHERE delivered_at IS NULL;
 CREATE INDEX notices_delivered ON notices (delivered_at) WHERE delivered_at IS NOT NULL; -- for trimming
 CALL guard_tenant('notices');
 CREATE POLICY relay ON notices TO firstfix_relay USING (true);

@@ -265,7 +265,6 @@ func TestAProviderThatFails(t *testing.T) {
 	d.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		return tx.Tell(ctx, dispatch.MessagesAbout(d.appointment, dispatch.TemplateCancelled)[1])
 	})
-	var last time.Duration
 	for range 100 {
 		d.sendAll(t)
 		state := d.rows(t)[0]
@@ -276,10 +275,9 @@ func TestAProviderThatFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if gap := due[0].Sub(now); gap < last*9/10 || gap > latestResend*6/5 {
-			t.Errorf("attempt %d is followed by the next one after %s, the one before was %s", state.Attempts, gap, last)
-		} else {
-			last = gap
+		want := min(firstResend<<(state.Attempts-1), latestResend)
+		if gap := due[0].Sub(now); gap < want || gap > want*6/5 {
+			t.Errorf("attempt %d is followed by the next one after %s, want %s and up to a fifth", state.Attempts, gap, want)
 		}
 		d.sendAll(t) // too early: nothing happens
 		now = due[0]

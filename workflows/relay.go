@@ -21,6 +21,7 @@ import (
 const (
 	relayBatch  = 100
 	relayWidth  = 16 // signals at once
+	bulkWidth   = 4  // and of those that nobody waits for
 	relayLease  = 60 * time.Second
 	signalTime  = 5 * time.Second
 	firstRetry  = time.Second
@@ -58,11 +59,13 @@ type Relay struct {
 // NewRelay makes a relay.
 func NewRelay(options RelayOptions) *Relay { return &Relay{options} }
 
-// Run relays until ctx is done. Notices and wakeups do not wait for each other.
+// Run relays until ctx is done. Notices, those in bulk, and wakeups do not wait
+// for each other.
 func (r *Relay) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	pace := relayPace.polling(r.IdlePoll)
 	loops.Go(func() { pace.run(ctx, r.Log, "notices", r.Deliver) })
+	loops.Go(func() { pace.run(ctx, r.Log, "notices in bulk", r.DeliverBulk) })
 	loops.Go(func() { pace.run(ctx, r.Log, "wakeups", r.Nudge) })
 	loops.Wait()
 }
@@ -78,8 +81,13 @@ type parcel struct {
 
 // Deliver delivers one batch of notices and gives how many arrived. It fails
 // when Temporal or the database does not answer.
-func (r *Relay) Deliver(ctx context.Context) (int, error) {
-	claimed, err := r.Store.ClaimNotices(ctx, relayBatch, relayLease)
+func (r *Relay) Deliver(ctx context.Context) (int, error) { return r.deliver(ctx, false, relayWidth) }
+
+// DeliverBulk is Deliver for the notices that come by the thousand.
+func (r *Relay) DeliverBulk(ctx context.Context) (int, error) { return r.deliver(ctx, true, bulkWidth) }
+
+func (r *Relay) deliver(ctx context.Context, bulk bool, width int) (int, error) {
+	claimed, err := r.Store.ClaimNotices(ctx, bulk, relayBatch, relayLease)
 	if err != nil || len(claimed) == 0 {
 		return 0, err
 	}
@@ -93,7 +101,7 @@ func (r *Relay) Deliver(ctx context.Context) (int, error) {
 	if err := r.Store.AskLooks(ctx, asked, relayLease); err != nil {
 		return 0, fmt.Errorf("ask for looks: %w", err) // the leases end by themselves
 	}
-	outage := r.signalAll(ctx, parcels)
+	outage := r.signalAll(ctx, parcels, width)
 	return r.settle(ctx, parcels, outage)
 }
 
@@ -119,9 +127,9 @@ func (r *Relay) watchers(ctx context.Context, n dispatch.Notice) ([]dispatch.Wak
 
 // signalAll sends all signals, some at once, until one fails because Temporal is
 // away: the rest would fail too. It gives that failure.
-func (r *Relay) signalAll(ctx context.Context, parcels []*parcel) error {
+func (r *Relay) signalAll(ctx context.Context, parcels []*parcel, width int) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(relayWidth)
+	group.SetLimit(width)
 	for _, p := range parcels {
 		if p.err != nil {
 			continue

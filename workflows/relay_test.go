@@ -22,8 +22,10 @@ func notice(kind dispatch.NoticeKind, subject string, version int64, payload map
 func deliverAll(t *testing.T, s *stage, r *Relay) {
 	t.Helper()
 	eventually(t, "every notice delivered", func() bool {
-		if _, err := r.Deliver(t.Context()); err != nil {
-			t.Log(err)
+		for _, deliver := range []func(context.Context) (int, error){r.Deliver, r.DeliverBulk} {
+			if _, err := deliver(t.Context()); err != nil {
+				t.Log(err)
+			}
 		}
 		return s.backlog(t).Notices == 0
 	})
@@ -192,7 +194,7 @@ func TestTwoRelaysAndAThird(t *testing.T) {
 			s.publish(t, notice(dispatch.NoticeVisitMoved, dispatch.VisitID{UUID: id(n)}.Name(), version+1, nil))
 		}
 	}
-	dead, err := s.store.ClaimNotices(t.Context(), 7, 300*time.Millisecond)
+	dead, err := s.store.ClaimNotices(t.Context(), false, 7, 300*time.Millisecond)
 	if err != nil || len(dead) != 7 {
 		t.Fatalf("claimed %d, %v", len(dead), err)
 	}
@@ -230,6 +232,9 @@ func TestANoticeThatCannotBeDelivered(t *testing.T) {
 	}
 	if n, err := r.Deliver(t.Context()); err != nil || n != 0 {
 		t.Errorf("delivered %d more, %v; want none", n, err)
+	}
+	if n, err := r.DeliverBulk(t.Context()); err != nil || n != 0 {
+		t.Errorf("delivered %d in bulk, %v; want none", n, err)
 	}
 	if n := s.count(t, "SELECT count(*) FROM notices WHERE last_error LIKE '%does not know%' OR last_error LIKE '%broken%'"); n != 2 {
 		t.Errorf("%d notices say why they wait, want 2", n)

@@ -21,7 +21,7 @@ const claimNoticesSQL = `
 WITH heads AS (
     SELECT n.tenant_id, n.id
     FROM notices n
-    WHERE n.delivered_at IS NULL
+    WHERE n.delivered_at IS NULL AND (n.kind IN ('work_order_opened', 'work_order_resolved')) = @bulk
       AND (n.leased_until IS NULL OR n.leased_until <= clock_timestamp())
       AND NOT EXISTS (
           SELECT FROM notices earlier
@@ -37,9 +37,9 @@ WHERE n.tenant_id = heads.tenant_id AND n.id = heads.id
 RETURNING n.id, n.tenant_id, n.subject, n.version, n.kind, n.payload, n.lease, n.attempts`
 
 // ClaimNotices implements dispatch.RelayStore.
-func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration) ([]dispatch.LeasedNotice, error) {
+func (s *Store) ClaimNotices(ctx context.Context, bulk bool, limit int, lease time.Duration) ([]dispatch.LeasedNotice, error) {
 	return relay(ctx, s, func(t *tx) ([]dispatch.LeasedNotice, error) {
-		args := pgx.NamedArgs{"limit": limit, "lease": newUUID(), "length": lease}
+		args := pgx.NamedArgs{"bulk": bulk, "limit": limit, "lease": newUUID(), "length": lease}
 		claimed, err := many(ctx, t, claimNoticesSQL, args, scanNotice)
 		slices.SortFunc(claimed, func(a, b dispatch.LeasedNotice) int { return bytes.Compare(a.ID.UUID[:], b.ID.UUID[:]) })
 		return claimed, err

@@ -50,7 +50,7 @@ func publish(t *testing.T, s *Store, home dispatch.TenantID, subject string, ver
 
 func claim(t *testing.T, s *Store, lease time.Duration) []dispatch.LeasedNotice {
 	t.Helper()
-	claimed, err := s.ClaimNotices(t.Context(), 100, lease)
+	claimed, err := s.ClaimNotices(t.Context(), false, 100, lease)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +93,31 @@ func TestOnlyTheOldestNoticeOfASubjectIsClaimed(t *testing.T) {
 	wantDelivered(t, s, first[:1], 1)
 	if next := named(claim(t, s, time.Minute)); !slices.Equal(next, []string{"visits/a@2"}) {
 		t.Errorf("after the first of a: claimed %v, want visits/a@2", next)
+	}
+}
+
+func TestBulkHasAQueueOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	home := tenant(t, s, "one")
+	inTenant(t, s, home, func(ctx context.Context, tx *tx) error {
+		for _, n := range []dispatch.Notice{
+			{Subject: "workOrders/a", Version: 1, Kind: dispatch.NoticeWorkOrderOpened},
+			{Subject: "workOrders/a", Version: 2, Kind: dispatch.NoticeWorkOrderResolved},
+			{Subject: "visits/a", Version: 1, Kind: dispatch.NoticeVisitMoved},
+		} {
+			if err := tx.Publish(ctx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if got := named(claim(t, s, time.Minute)); !slices.Equal(got, []string{"visits/a@1"}) {
+		t.Errorf("claimed %v, want what somebody waits for", got)
+	}
+	bulk, err := s.ClaimNotices(t.Context(), true, 100, time.Minute)
+	if err != nil || !slices.Equal(named(bulk), []string{"workOrders/a@1"}) {
+		t.Errorf("claimed %v of the bulk, %v", named(bulk), err)
 	}
 }
 
@@ -164,7 +189,7 @@ func TestManyRelaysKeepOrder(t *testing.T) {
 	for range 4 {
 		relays.Go(func() {
 			for idle := 0; idle < 20; idle++ {
-				claimed, err := s.ClaimNotices(t.Context(), 7, time.Minute)
+				claimed, err := s.ClaimNotices(t.Context(), false, 7, time.Minute)
 				if err != nil {
 					t.Errorf("claim: %v", err)
 					return
@@ -455,7 +480,7 @@ func TestQueuesUseTheirIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	// For more rows than that, reading a table of 5000 would be right.
-	args := pgx.NamedArgs{"limit": 10, "lease": uuid.New(), "length": time.Minute, "grace": time.Minute, "channel": "mail"}
+	args := pgx.NamedArgs{"limit": 10, "lease": uuid.New(), "length": time.Minute, "grace": time.Minute, "channel": "mail", "bulk": false}
 	for name, sql := range map[string]string{
 		"claim notices": claimNoticesSQL, "claim wakeups": claimWakeupsSQL, "claim deliveries": claimDeliveriesSQL,
 	} {
