@@ -18,7 +18,7 @@ func withCall(ctx context.Context, call dispatch.Call) context.Context {
 func callOf(ctx context.Context) dispatch.Call {
 	call, ok := ctx.Value(callKey{}).(dispatch.Call)
 	if !ok {
-		panic("grpcapi: a handler ran without the interceptors") // our bug, whatever the caller sends
+		panic("grpcapi: a handler ran without the interceptors") //nolint:forbidigo // only our bug leads here, whatever callers send
 	}
 	return call
 }

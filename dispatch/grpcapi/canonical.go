@@ -48,7 +48,7 @@ func (h canonical) message(m protoreflect.Message, without []protoreflect.Name) 
 	slices.SortFunc(fields, func(a, b protoreflect.FieldDescriptor) int { return cmp.Compare(a.Number(), b.Number()) })
 	h.number(uint64(len(fields)))
 	for _, f := range fields {
-		h.number(uint64(f.Number()))
+		h.number(uint64(f.Number())) //nolint:gosec // a field's number is positive
 		h.field(f, m.Get(f))
 	}
 }

@@ -52,7 +52,7 @@ func (c *chain) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 			return err
 		}
 		defer leave()
-		if ctx, err = p.read(ctx, req.(proto.Message)); err != nil {
+		if ctx, err = p.read(ctx, req); err != nil {
 			return err
 		}
 		answer, err = handler(ctx, req)
@@ -192,7 +192,11 @@ func (p *passage) admit(ctx context.Context) (expiry time.Time, err error) {
 }
 
 // read is the half that looks at the request: size, shape, idempotency key.
-func (p *passage) read(ctx context.Context, req proto.Message) (context.Context, error) {
+func (p *passage) read(ctx context.Context, message any) (context.Context, error) {
+	req, ok := message.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("the request is a %T, expected a message of the contract", message)
+	}
 	if err := checkSize(p.method, req); err != nil {
 		return nil, err
 	}
@@ -241,7 +245,7 @@ func (s *watchedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	ctx, err := s.passage.read(s.ctx, m.(proto.Message))
+	ctx, err := s.passage.read(s.ctx, m)
 	if err == nil {
 		s.ctx = ctx
 	}

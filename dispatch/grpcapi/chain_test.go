@@ -133,7 +133,8 @@ func TestHashOfRequests(t *testing.T) {
 		}
 		seen[h] = what
 	}
-	if confirm(func(*pb.ConfirmHoldRequest) {}) != confirm(func(*pb.ConfirmHoldRequest) {}) {
+	asItIs := func(*pb.ConfirmHoldRequest) {}
+	if first, second := confirm(asItIs), confirm(asItIs); first != second {
 		t.Error("the same request has two hashes")
 	}
 }

@@ -14,7 +14,7 @@ import (
 	_ "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
-// services walks the services of the contract.
+// contractServices walks the services of the contract.
 func contractServices() iter.Seq[protoreflect.ServiceDescriptor] {
 	return func(yield func(protoreflect.ServiceDescriptor) bool) {
 		protoregistry.GlobalFiles.RangeFilesByPackage("firstfix.v1", func(f protoreflect.FileDescriptor) bool {
@@ -25,20 +25,6 @@ func contractServices() iter.Seq[protoreflect.ServiceDescriptor] {
 			}
 			return true
 		})
-	}
-}
-
-// contractMethods walks the methods of the contract by their full names.
-func contractMethods() iter.Seq2[string, protoreflect.MethodDescriptor] {
-	return func(yield func(string, protoreflect.MethodDescriptor) bool) {
-		for s := range contractServices() {
-			for i := range s.Methods().Len() {
-				m := s.Methods().Get(i)
-				if !yield("/"+string(s.FullName())+"/"+string(m.Name()), m) {
-					return
-				}
-			}
-		}
 	}
 }
 

@@ -114,11 +114,6 @@ func parseStamp(field string, stamp *timestamppb.Timestamp) (time.Time, error) {
 	return at, nil
 }
 
-// spanOf is a span on the wire.
-func spanOf(s dispatch.Span) *interval.Interval {
-	return &interval.Interval{StartTime: stampOf(s.Start), EndTime: stampOf(s.End)}
-}
-
 // parseSpan reads a span with both ends, at most longest long.
 func parseSpan(field string, i *interval.Interval, longest time.Duration) (dispatch.Span, error) {
 	start, err := parseStamp(field+".start_time", i.GetStartTime())
@@ -196,23 +191,24 @@ func parsePoint(field string, l *latlng.LatLng) (dispatch.Point, error) {
 
 const nanosPerUnit = 1_000_000_000
 
-// minorScale is how many decimals a currency has, e.g. 2 for EUR, 0 for JPY.
-func minorScale(code string) (digits int, perUnit int64, ok bool) {
+// minorScale is how many minor units make one of a currency, e.g. 100 for EUR, 1
+// for JPY.
+func minorScale(code string) (perUnit int64, ok bool) {
 	unit, err := currency.ParseISO(code)
 	if err != nil || unit.String() != code {
-		return 0, 0, false
+		return 0, false
 	}
-	digits, _ = currency.Standard.Rounding(unit)
+	digits, _ := currency.Standard.Rounding(unit)
 	perUnit = 1
 	for range digits {
 		perUnit *= 10
 	}
-	return digits, perUnit, true
+	return perUnit, true
 }
 
 // moneyOf is an amount on the wire, unset where there is no currency.
 func moneyOf(m dispatch.Money) *money.Money {
-	_, perUnit, ok := minorScale(m.Currency)
+	perUnit, ok := minorScale(m.Currency)
 	if !ok {
 		return nil
 	}
@@ -231,7 +227,7 @@ func parseMoney(field string, m *money.Money) (*dispatch.Money, error) {
 	refuse := func(format string, args ...any) (*dispatch.Money, error) {
 		return nil, dispatch.InvalidField(dispatch.ReasonMoneyInvalid, field, format, args...)
 	}
-	_, perUnit, ok := minorScale(m.GetCurrencyCode())
+	perUnit, ok := minorScale(m.GetCurrencyCode())
 	units, nanos := m.GetUnits(), int64(m.GetNanos())
 	switch nanosPerMinor := nanosPerUnit / max(perUnit, 1); {
 	case !ok:

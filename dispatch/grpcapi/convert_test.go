@@ -91,8 +91,12 @@ func TestParsePoint(t *testing.T) {
 
 func TestParseTimes(t *testing.T) {
 	for _, bad := range []*timestamppb.Timestamp{
-		{Seconds: math.MaxInt64}, {Seconds: math.MinInt64}, {Seconds: 1, Nanos: 1_000_000_000}, {Seconds: 1, Nanos: -1},
-		{Seconds: -62135596800}, {Seconds: 253402300799},
+		{Seconds: math.MaxInt64},
+		{Seconds: math.MinInt64},
+		{Seconds: 1, Nanos: 1_000_000_000},
+		{Seconds: 1, Nanos: -1},
+		{Seconds: -62135596800},
+		{Seconds: 253402300799},
 	} {
 		if _, err := parseStamp("start", bad); dispatch.ReasonOf(err) != dispatch.ReasonInvalidRequest {
 			t.Errorf("%v: %v", bad, err)

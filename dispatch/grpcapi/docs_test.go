@@ -31,7 +31,7 @@ func section(t *testing.T, path, marker, want string) {
 		t.Fatalf("%s is not current: go test ./dispatch/grpcapi -run %s -update", path, t.Name())
 	}
 	fresh := fmt.Sprintf("%s<!-- %s:%s-->\n%s<!-- end -->%s", before, marker, head, want, after)
-	if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil { //nolint:gosec // a document
+	if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -107,7 +107,7 @@ func TestGateway(t *testing.T) {
 	if len(violations) < 2 {
 		t.Errorf("not all faults were named: %s", a.body)
 	}
-	if got := d.ask(t, "GET", "/v1/members", "", "Authorization", bearer); got.StatusCode != 200 && got.reason() != "METHOD_NOT_AVAILABLE" {
+	if got := d.ask(t, "GET", "/v1/members", "", "Authorization", bearer); got.StatusCode != http.StatusOK && got.reason() != "METHOD_NOT_AVAILABLE" {
 		t.Errorf("a good call: %s %s", got.Status, got.body)
 	}
 	// What the chain trusts of the gateway cannot be sent from outside.
@@ -125,7 +125,7 @@ func TestGatewayLimitsBodies(t *testing.T) {
 	if a.StatusCode != http.StatusRequestEntityTooLarge || a.reason() != "REQUEST_TOO_LARGE" {
 		t.Errorf("3 MiB: %s %.200s", a.Status, a.body)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), "POST", d.web+"/v1/holds", io.MultiReader(strings.NewReader(`{"slotToken":"`), strings.NewReader(large)))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.web+"/v1/holds", io.MultiReader(strings.NewReader(`{"slotToken":"`), strings.NewReader(large)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,14 +150,14 @@ func TestGatewayPagesAndHealth(t *testing.T) {
 		ping := c.Ping
 		c.Ping = func(ctx context.Context) error { return errors.Join(away, ping(ctx)) }
 	})
-	if a := d.ask(t, "GET", "/healthz", ""); a.StatusCode != 200 {
+	if a := d.ask(t, "GET", "/healthz", ""); a.StatusCode != http.StatusOK {
 		t.Errorf("healthz: %s", a.Status)
 	}
-	if a := d.ask(t, "GET", "/readyz", ""); a.StatusCode != 200 {
+	if a := d.ask(t, "GET", "/readyz", ""); a.StatusCode != http.StatusOK {
 		t.Errorf("readyz: %s", a.Status)
 	}
 	for _, path := range []string{"/openapi.yaml", "/openapi.json"} {
-		if a := d.ask(t, "GET", path, ""); a.StatusCode != 200 || !bytes.Contains(a.body, []byte(`"/v1/holds"`)) {
+		if a := d.ask(t, "GET", path, ""); a.StatusCode != http.StatusOK || !bytes.Contains(a.body, []byte(`"/v1/holds"`)) {
 			t.Errorf("%s: %s %.100s", path, a.Status, a.body)
 		}
 	}

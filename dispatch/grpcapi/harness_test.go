@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -320,6 +319,3 @@ func passed(err error) dispatch.Reason {
 		return r
 	}
 }
-
-// contains reports whether the log has a line with the text.
-func (d *doors) logged(text string) bool { return strings.Contains(d.log.String(), text) }

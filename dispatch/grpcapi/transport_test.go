@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +111,7 @@ func (f *frames) status(t *testing.T, stream uint32) string {
 func message(flag byte, length int, body []byte) []byte {
 	head := make([]byte, 5, 5+len(body))
 	head[0] = flag
-	binary.BigEndian.PutUint32(head[1:], uint32(length)) //nolint:gosec // a test's length
+	binary.BigEndian.PutUint32(head[1:], uint32(length))
 	return append(head, body...)
 }
 
@@ -233,10 +234,10 @@ func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil)
 	d.store.Close()
-	if a := d.ask(t, "GET", "/readyz", ""); a.StatusCode != 503 {
+	if a := d.ask(t, "GET", "/readyz", ""); a.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("readyz: %s", a.Status)
 	}
-	if a := d.ask(t, "GET", "/healthz", ""); a.StatusCode != 200 {
+	if a := d.ask(t, "GET", "/healthz", ""); a.StatusCode != http.StatusOK {
 		t.Errorf("healthz: %s", a.Status)
 	}
 	_, err := pb.NewWorkforceServiceClient(d.conn).ListMembers(as(t.Context(), d.token(t, d.tenants[0], admin)), &pb.ListMembersRequest{})
