@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
 	"github.com/firstfix/firstfix/dispatch/postgres"
+	"github.com/firstfix/firstfix/dispatch/workforce"
 	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -25,7 +27,8 @@ func (serveCommand) Run(ctx context.Context, c *config, log *slog.Logger) error 
 		return err
 	}
 	defer store.Close()
-	server, err := newServer(c, store, log)
+	imports := workforce.NewImporter(store, store, log)
+	server, err := newServer(c, store, imports, log)
 	if err != nil {
 		return err
 	}
@@ -34,10 +37,16 @@ func (serveCommand) Run(ctx context.Context, c *config, log *slog.Logger) error 
 		return err
 	}
 	log.InfoContext(ctx, "serving", "grpc", grpcListener.Addr().String(), "http", httpListener.Addr().String())
+	// Imports go on beside the calls; one that a stop ends is another server's.
+	var importing sync.WaitGroup
+	defer importing.Wait()
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	importing.Go(func() { imports.Run(running) })
 	return server.Serve(ctx, grpcListener, httpListener)
 }
 
-func newServer(c *config, store *postgres.Store, log *slog.Logger) (*grpcapi.Server, error) {
+func newServer(c *config, store *postgres.Store, imports *workforce.Importer, log *slog.Logger) (*grpcapi.Server, error) {
 	seal, err := dispatch.NewSeal([]byte(c.SealSecret))
 	if err != nil {
 		return nil, err
@@ -50,7 +59,7 @@ func newServer(c *config, store *postgres.Store, log *slog.Logger) (*grpcapi.Ser
 	return grpcapi.New(grpcapi.Config{
 		Store: store, Ping: store.Ping, Seal: seal,
 		Issuers:  issuers,
-		Services: services(store, seal, log),
+		Services: services(store, seal, imports, log),
 		OpenAPI:  firstfixv1.OpenAPI,
 		Log:      log, Development: c.Development, RateFactor: c.RateFactor,
 		Proxies: proxies, Origins: c.CORSOrigins,
@@ -58,9 +67,9 @@ func newServer(c *config, store *postgres.Store, log *slog.Logger) (*grpcapi.Ser
 }
 
 // services are the use cases behind the handlers.
-func services(store *postgres.Store, seal *dispatch.Seal, log *slog.Logger) grpcapi.Services {
+func services(store *postgres.Store, seal *dispatch.Seal, imports *workforce.Importer, log *slog.Logger) grpcapi.Services {
 	u := newUseCases(store, seal, log)
-	return grpcapi.Services{Seal: seal, Booking: u.booking, Planning: u.planning, Workforce: u.workforce}
+	return grpcapi.Services{Seal: seal, Booking: u.booking, Planning: u.planning, Workforce: u.workforce, Imports: imports}
 }
 
 func listen(ctx context.Context, c *config) (grpcListener, httpListener net.Listener, err error) {

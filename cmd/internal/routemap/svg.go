@@ -22,7 +22,7 @@ const (
 
 // Colours of what is not a route.
 const (
-	water  = "#d7e5ea"
+	beyond = "#e3e9ea" // water and other towns, which the map does not tell apart
 	paper  = "#fbfaf7"
 	ink    = "#22303a"
 	faint  = "#6b7780"
@@ -45,7 +45,7 @@ func (m *Map) SVG() []byte {
 	fmt.Fprintf(&b, `<rect width="%.0f" height="%.0f" fill="%s"/>`+"\n", width, height, paper)
 	fmt.Fprintf(&b, `<clipPath id="sheet"><rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="14"/></clipPath>`+"\n", f.left, f.top, f.width, f.height)
 	b.WriteString(`<g clip-path="url(#sheet)">` + "\n")
-	fmt.Fprintf(&b, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" fill="%s"/>`+"\n", f.left, f.top, f.width, f.height, water)
+	fmt.Fprintf(&b, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" fill="%s"/>`+"\n", f.left, f.top, f.width, f.height, beyond)
 	m.drawLand(&b, f)
 	m.drawLines(&b, f)
 	m.drawHomes(&b, f)
@@ -158,10 +158,10 @@ func (m *Map) drawPanel(b *bytes.Buffer, x, top, height float64) {
 	text := func(size float64, weight int, paint, content string) {
 		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" font-size="%.1f" font-weight="%d" fill="%s">%s</text>`+"\n", x, y, size, weight, paint, html.EscapeString(content))
 	}
-	text(31, 700, ink, m.Title)
+	text(26, 700, ink, m.Title)
 	y += 30
-	for _, part := range wrap(m.Subtitle, 50) {
-		text(16, 400, faint, part)
+	for _, part := range wrap(m.Subtitle, 54) {
+		text(15, 400, faint, part)
 		y += 22
 	}
 	y += 18
