@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/firstfix/firstfix/scheduler"
@@ -132,4 +133,39 @@ func ExampleNewProblem() {
 	fmt.Println(err)
 	// Output:
 	// 2 faults: shift 1: ends at 0, before it begins at 28800; job 0: location is 99; want a location from 0 to 5
+}
+
+// Why is a job not served, and what would let it in?
+func ExampleLive_Explain() {
+	m := town()
+	m.Jobs[2].Windows = []scheduler.Window{{From: 6 * hour, To: 8 * hour}}
+	live := must(scheduler.NewLive(must(scheduler.NewProblem(m)), nil))
+	live.Insert(0, scheduler.Among{})
+	fmt.Println(must(live.Explain(0)))
+	fmt.Println(must(live.Explain(2)))
+	// Output:
+	// job 0 is served by shift 0 and costs 1000
+	// job 2 is not served; 0 shifts could take it, others refuse by rule: skill 1, window 1; shift 0 could take it if its window were 2400 s longer
+}
+
+// Solve stops after a number of iterations, or when the caller's progress says
+// that its budget is spent.
+func ExampleSolve() {
+	problem := must(scheduler.NewProblem(town()))
+	plan, stats, err := scheduler.Solve(context.Background(), problem, scheduler.Options{Seed: 1, Iterations: 1000})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("cost", plan.Cost.Total, "unassigned", plan.Unassigned, "threads", stats.Threads)
+	for _, r := range plan.Routes {
+		for _, stop := range r.Stops {
+			fmt.Printf("shift %d: job %d at %s\n", r.Shift, stop.Job, clock(stop.Start))
+		}
+	}
+	// Output:
+	// cost 3000 unassigned [] threads 1
+	// shift 0: job 2 at 08:40
+	// shift 0: job 0 at 10:00
+	// shift 1: job 1 at 08:20
 }

@@ -65,37 +65,69 @@ func (s *search) key(o order, j int32) int64 {
 	}
 }
 
-// sortAbsent puts the absent jobs into the order in which they are inserted,
-// required ones of high priority before all others.
-func (s *search) sortAbsent() {
+// trials and triesEach bound how many of the jobs that have been absent for
+// longer are tried again in one iteration: on a day with more work than hands
+// they would otherwise take all the time.
+const (
+	trials    = 40
+	triesEach = 12
+)
+
+// trial moves the jobs to be inserted to the end of the absent ones and returns
+// where they begin: those just removed, and of the others a few near the ruin.
+func (s *search) trial() int {
+	fresh := len(s.absentBefore)
+	if len(s.absent) <= trials || fresh == len(s.absent) {
+		return 0
+	}
+	prof := &s.p.profiles[0]
+	around := s.p.location[s.absent[fresh]]
+	from := fresh
+	for range min(triesEach, fresh) {
+		best, nearest := -1, int32(0)
+		for range 3 {
+			i := s.rng.below(from)
+			seconds, metres := prof.leg(around, s.p.location[s.absent[i]])
+			if best < 0 || seconds+metres < nearest {
+				best, nearest = i, seconds+metres
+			}
+		}
+		from--
+		s.absent[best], s.absent[from] = s.absent[from], s.absent[best]
+	}
+	return from
+}
+
+// sortAbsent puts jobs into the order in which they are inserted.
+func (s *search) sortAbsent(absent []int32) {
 	o := s.pickOrder()
-	s.rng.shuffle(s.absent) // ties
+	s.rng.shuffle(absent) // ties
 	s.keys = s.keys[:0]
-	for _, j := range s.absent {
+	for _, j := range absent {
 		s.keys = append(s.keys, s.key(o, j))
 	}
-	if len(s.absent) > 64 {
-		s.sortMany()
+	if len(absent) > 64 {
+		s.sortMany(absent)
 		return
 	}
 	for i := 1; i < len(s.keys); i++ {
-		k, j := s.keys[i], s.absent[i]
+		k, j := s.keys[i], absent[i]
 		at := i
 		for at > 0 && s.keys[at-1] > k {
-			s.keys[at], s.absent[at] = s.keys[at-1], s.absent[at-1]
+			s.keys[at], absent[at] = s.keys[at-1], absent[at-1]
 			at--
 		}
-		s.keys[at], s.absent[at] = k, j
+		s.keys[at], absent[at] = k, j
 	}
 }
 
-func (s *search) sortMany() {
+func (s *search) sortMany(absent []int32) {
 	type keyed struct {
 		key int64
 		job int32
 	}
-	all := make([]keyed, len(s.absent))
-	for i, j := range s.absent {
+	all := make([]keyed, len(absent))
+	for i, j := range absent {
 		all[i] = keyed{s.keys[i], j}
 	}
 	slices.SortStableFunc(all, func(a, b keyed) int {
@@ -108,22 +140,24 @@ func (s *search) sortMany() {
 		return 0
 	})
 	for i := range all {
-		s.absent[i] = all[i].job
+		absent[i] = all[i].job
 	}
 }
 
 // recreate inserts the absent jobs one after the other where they cost least,
 // now and then overlooking a place. It gives up, and returns false, once the
 // plan costs more than the limit whatever happens to the jobs still absent:
-// an insertion never makes a route cheaper, or only in odd cases.
+// an insertion never makes a route cheaper, or only in odd cases. A plan with a
+// route that breaks a rule for lack of what was removed is no plan either.
 func (s *search) recreate(limit int64) bool {
-	s.sortAbsent()
+	kept := s.trial()
+	now := s.absent[kept:]
+	s.sortAbsent(now)
 	var pending int64 // price of leaving out what is still to be placed
-	for _, j := range s.absent {
+	for _, j := range now {
 		pending += s.p.leaveOut[j]
 	}
-	kept := 0
-	for i, j := range s.absent {
+	for i, j := range now {
 		pending -= s.p.leaveOut[j]
 		at := s.cheapest(j)
 		if at.shift < 0 || at.cost >= s.p.leaveOut[j] {
@@ -133,13 +167,13 @@ func (s *search) recreate(limit int64) bool {
 			s.put(j, at)
 		}
 		if s.cost-pending >= limit {
-			kept += copy(s.absent[kept:], s.absent[i+1:])
+			kept += copy(s.absent[kept:], now[i+1:])
 			s.absent = s.absent[:kept]
 			return false
 		}
 	}
 	s.absent = s.absent[:kept]
-	return true
+	return s.broken == 0
 }
 
 func (s *search) put(j int32, at place) {

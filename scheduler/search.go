@@ -19,8 +19,8 @@ type search struct {
 	in     []int32
 	absent []int32
 	cost   int64 // of the routes, and of the absent jobs' leaving out
-	served int
-	used   int // routes with jobs
+	used   int   // routes with jobs
+	broken int   // routes that break a rule, as a removal can leave them
 
 	// What an iteration touched, for undoing it.
 	touched      []int32
@@ -30,6 +30,7 @@ type search struct {
 	absentBefore []int32
 	costBefore   int64
 	usedBefore   int
+	brokenBefore int
 
 	// cache holds for each job and route the two best places, valid while the
 	// stamp is that of the route.
@@ -179,7 +180,7 @@ func (s *search) load(jobs [][]int32) {
 	for j := range s.in {
 		s.in[j] = -1
 	}
-	s.cost, s.served, s.used = 0, 0, 0
+	s.cost, s.used, s.broken = 0, 0, 0
 	s.best = math.MaxInt64
 	for v := range s.routes {
 		r := &s.routes[v]
@@ -200,7 +201,6 @@ func (s *search) load(jobs [][]int32) {
 			s.in[j] = r.shift
 		}
 		s.cost += r.cost
-		s.served += len(r.jobs)
 		if len(r.jobs) > 0 {
 			s.used++
 		}
@@ -258,7 +258,13 @@ func (s *search) touch(v int32) {
 // changed recomputes a route after its jobs changed.
 func (s *search) changed(r *route, wasEmpty bool) {
 	old := r.cost
+	if r.broken != RuleNone {
+		s.broken--
+	}
 	s.p.refresh(r, s.t)
+	if r.broken != RuleNone {
+		s.broken++
+	}
 	s.cost += r.cost - old
 	if empty := len(r.jobs) == 0; empty != wasEmpty {
 		if empty {
@@ -274,7 +280,7 @@ func (s *search) begin() {
 	s.round++
 	s.touched = s.touched[:0]
 	s.absentBefore = append(s.absentBefore[:0], s.absent...)
-	s.costBefore, s.usedBefore = s.cost, s.used
+	s.costBefore, s.usedBefore, s.brokenBefore = s.cost, s.used, s.broken
 }
 
 // undo swaps the touched routes back.
@@ -293,7 +299,7 @@ func (s *search) undo() {
 	for _, j := range s.absent {
 		s.in[j] = -1
 	}
-	s.cost, s.used = s.costBefore, s.usedBefore
+	s.cost, s.used, s.broken = s.costBefore, s.usedBefore, s.brokenBefore
 }
 
 // keepBest notes the current plan if it is the best so far.

@@ -83,6 +83,7 @@ func (p *Problem) assemble(jobs [][]int32) *Plan {
 // construct inserts what is absent for a first plan.
 func (s *search) construct() {
 	s.begin()
+	s.absentBefore = s.absentBefore[:0] // all of them are to be tried
 	s.recreate(math.MaxInt64)
 	s.keepBest()
 }
