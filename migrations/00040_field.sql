@@ -21,6 +21,11 @@ CREATE INDEX work_orders_corrects ON work_orders (tenant_id, corrects_id) WHERE 
 -- Whose a visit ever was, also after it was moved.
 CREATE INDEX commitments_visit ON commitments (tenant_id, visit_id, technician_id) WHERE visit_id IS NOT NULL;
 
--- The measures read promises by their window and visits' commitments by time.
+-- The measures read ranges of time.
+CREATE INDEX work_orders_opened ON work_orders (tenant_id, opened_at);
+CREATE INDEX appointments_booked ON appointments (tenant_id, booked_at);
 CREATE INDEX promises_window ON promises (tenant_id, window_start);
 CREATE INDEX commitments_time ON commitments (tenant_id, starts_at) WHERE state <> 'released';
+CREATE INDEX shifts_start ON shifts (tenant_id, starts_at);
+CREATE INDEX referrals_logged ON referrals (tenant_id, logged_at);
+CREATE INDEX deliveries_created ON deliveries (tenant_id, created_at);

@@ -6,6 +6,7 @@ import (
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/booking"
 	"github.com/firstfix/firstfix/dispatch/fieldwork"
+	"github.com/firstfix/firstfix/dispatch/insight"
 	"github.com/firstfix/firstfix/dispatch/outbound/travel"
 	"github.com/firstfix/firstfix/dispatch/planning"
 	"github.com/firstfix/firstfix/dispatch/referral"
@@ -19,6 +20,7 @@ type useCases struct {
 	planning  *planning.Planning
 	fieldwork *fieldwork.Fieldwork
 	referral  *referral.Desk
+	insight   *insight.Insight
 	workforce *workforce.Workforce
 }
 
@@ -28,6 +30,7 @@ func newUseCases(store dispatch.Store, seal *dispatch.Seal, log *slog.Logger) us
 		planning:  planning.New(store, travel.Estimator{}),
 		fieldwork: fieldwork.New(store, seal, log),
 		referral:  referral.New(store),
+		insight:   insight.New(store),
 		workforce: workforce.New(store),
 	}
 }

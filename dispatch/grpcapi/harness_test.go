@@ -28,11 +28,14 @@ import (
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/booking"
+	"github.com/firstfix/firstfix/dispatch/fieldwork"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
+	"github.com/firstfix/firstfix/dispatch/insight"
 	"github.com/firstfix/firstfix/dispatch/outbound/travel"
 	"github.com/firstfix/firstfix/dispatch/planning"
 	"github.com/firstfix/firstfix/dispatch/postgres"
 	"github.com/firstfix/firstfix/dispatch/postgres/pgtest"
+	"github.com/firstfix/firstfix/dispatch/referral"
 	"github.com/firstfix/firstfix/dispatch/workforce"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
@@ -234,6 +237,9 @@ func services(store dispatch.Store, seal *dispatch.Seal) grpcapi.Services {
 	return grpcapi.Services{
 		Booking:   booking.New(store, travel.Estimator{}, seal),
 		Planning:  planning.New(store, travel.Estimator{}),
+		Fieldwork: fieldwork.New(store, seal, slog.New(slog.DiscardHandler)),
+		Referral:  referral.New(store),
+		Insight:   insight.New(store),
 		Workforce: workforce.New(store),
 	}
 }

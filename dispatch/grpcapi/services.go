@@ -7,7 +7,10 @@ import (
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/booking"
+	"github.com/firstfix/firstfix/dispatch/fieldwork"
+	"github.com/firstfix/firstfix/dispatch/insight"
 	"github.com/firstfix/firstfix/dispatch/planning"
+	"github.com/firstfix/firstfix/dispatch/referral"
 	"github.com/firstfix/firstfix/dispatch/workforce"
 	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
@@ -26,6 +29,9 @@ type Services struct {
 	Now       func() time.Time // the real clock
 	Booking   *booking.Booking
 	Planning  *planning.Planning
+	Fieldwork *fieldwork.Fieldwork
+	Referral  *referral.Desk
+	Insight   *insight.Insight
 	Workforce *workforce.Workforce
 	Imports   *workforce.Importer
 }
@@ -36,8 +42,8 @@ func Register(server grpc.ServiceRegistrar, s Services) {
 	firstfixv1.RegisterBookingServiceServer(server, bookingServer{booking: s.Booking, pages: pages{s.Seal}, now: s.Now})
 	firstfixv1.RegisterCustomerServiceServer(server, customerServer{workforce: s.Workforce, pages: pages{s.Seal}})
 	firstfixv1.RegisterDispatchServiceServer(server, dispatchServer{planning: s.Planning, imports: s.Imports, pages: pages{s.Seal}})
-	firstfixv1.RegisterInsightServiceServer(server, firstfixv1.UnimplementedInsightServiceServer{})
-	firstfixv1.RegisterReferralServiceServer(server, firstfixv1.UnimplementedReferralServiceServer{})
-	firstfixv1.RegisterTechnicianServiceServer(server, firstfixv1.UnimplementedTechnicianServiceServer{})
+	firstfixv1.RegisterInsightServiceServer(server, insightServer{insight: s.Insight})
+	firstfixv1.RegisterReferralServiceServer(server, referralServer{desk: s.Referral, pages: pages{s.Seal}})
+	firstfixv1.RegisterTechnicianServiceServer(server, technicianServer{fieldwork: s.Fieldwork, desk: s.Referral})
 	firstfixv1.RegisterWorkforceServiceServer(server, workforceServer{workforce: s.Workforce, pages: pages{s.Seal}})
 }

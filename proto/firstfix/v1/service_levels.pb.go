@@ -119,8 +119,10 @@ type ServiceLevels struct {
 	// Pairs of commitments of one technician that overlap without having been
 	// allowed to, counted over the rows. 0, or something is broken.
 	DoubleBookings int64 `protobuf:"varint,14,opt,name=double_bookings,json=doubleBookings,proto3" json:"double_bookings,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Promises of windows that start in the period and are not judged yet.
+	WindowsOpen   int64 `protobuf:"varint,15,opt,name=windows_open,json=windowsOpen,proto3" json:"windows_open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServiceLevels) Reset() {
@@ -247,6 +249,13 @@ func (x *ServiceLevels) GetNotifications() []*NotificationCount {
 func (x *ServiceLevels) GetDoubleBookings() int64 {
 	if x != nil {
 		return x.DoubleBookings
+	}
+	return 0
+}
+
+func (x *ServiceLevels) GetWindowsOpen() int64 {
+	if x != nil {
+		return x.WindowsOpen
 	}
 	return 0
 }
@@ -442,7 +451,12 @@ type FirstTimeFix struct {
 	Provisional int64 `protobuf:"varint,6,opt,name=provisional,proto3" json:"provisional,omitempty"`
 	// first_time_fixes as a share of first_time_fixes and repeat_visits; 0 where
 	// there are none.
-	Rate          float64 `protobuf:"fixed64,7,opt,name=rate,proto3" json:"rate,omitempty"`
+	Rate float64 `protobuf:"fixed64,7,opt,name=rate,proto3" json:"rate,omitempty"`
+	// The interval that holds the true rate with 95 % confidence (Wilson): its low
+	// end, 0 where nothing is known.
+	RateLow float64 `protobuf:"fixed64,8,opt,name=rate_low,json=rateLow,proto3" json:"rate_low,omitempty"`
+	// Its high end, 1 where nothing is known.
+	RateHigh      float64 `protobuf:"fixed64,9,opt,name=rate_high,json=rateHigh,proto3" json:"rate_high,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -522,6 +536,20 @@ func (x *FirstTimeFix) GetProvisional() int64 {
 func (x *FirstTimeFix) GetRate() float64 {
 	if x != nil {
 		return x.Rate
+	}
+	return 0
+}
+
+func (x *FirstTimeFix) GetRateLow() float64 {
+	if x != nil {
+		return x.RateLow
+	}
+	return 0
+}
+
+func (x *FirstTimeFix) GetRateHigh() float64 {
+	if x != nil {
+		return x.RateHigh
 	}
 	return 0
 }
@@ -706,7 +734,7 @@ var File_firstfix_v1_service_levels_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_service_levels_proto_rawDesc = "" +
 	"\n" +
-	" firstfix/v1/service_levels.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1afirstfix/v1/referral.proto\x1a\x1cfirstfix/v1/slot_offer.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1agoogle/type/interval.proto\"\xd6\x04\n" +
+	" firstfix/v1/service_levels.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1afirstfix/v1/referral.proto\x1a\x1cfirstfix/v1/slot_offer.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1agoogle/type/interval.proto\"\xf9\x04\n" +
 	"\rServiceLevels\x12-\n" +
 	"\x06period\x18\x01 \x01(\v2\x15.google.type.IntervalR\x06period\x12\x1a\n" +
 	"\brequests\x18\x02 \x01(\x03R\brequests\x12\x1a\n" +
@@ -722,7 +750,8 @@ const file_firstfix_v1_service_levels_proto_rawDesc = "" +
 	"\x0efirst_time_fix\x18\v \x03(\v2\x19.firstfix.v1.FirstTimeFixR\ffirstTimeFix\x128\n" +
 	"\treferrals\x18\f \x03(\v2\x1a.firstfix.v1.ReferralCountR\treferrals\x12D\n" +
 	"\rnotifications\x18\r \x03(\v2\x1e.firstfix.v1.NotificationCountR\rnotifications\x12'\n" +
-	"\x0fdouble_bookings\x18\x0e \x01(\x03R\x0edoubleBookings\"X\n" +
+	"\x0fdouble_bookings\x18\x0e \x01(\x03R\x0edoubleBookings\x12!\n" +
+	"\fwindows_open\x18\x0f \x01(\x03R\vwindowsOpen\"X\n" +
 	"\fRefusalCount\x122\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1a.firstfix.v1.NoOfferReasonR\x06reason\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\"W\n" +
@@ -732,7 +761,7 @@ const file_firstfix_v1_service_levels_proto_rawDesc = "" +
 	"\x11NotificationCount\x124\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1e.firstfix.v1.NotificationStateR\x05state\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x1a\n" +
-	"\btemplate\x18\x03 \x01(\tR\btemplate\"\x8a\x02\n" +
+	"\btemplate\x18\x03 \x01(\tR\btemplate\"\xc2\x02\n" +
 	"\fFirstTimeFix\x123\n" +
 	"\aservice\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
 	"\x14firstfix.dev/ServiceR\aservice\x12\x1f\n" +
@@ -743,7 +772,9 @@ const file_firstfix_v1_service_levels_proto_rawDesc = "" +
 	"\vnot_counted\x18\x05 \x01(\x03R\n" +
 	"notCounted\x12 \n" +
 	"\vprovisional\x18\x06 \x01(\x03R\vprovisional\x12\x12\n" +
-	"\x04rate\x18\a \x01(\x01R\x04rate\"x\n" +
+	"\x04rate\x18\a \x01(\x01R\x04rate\x12\x19\n" +
+	"\brate_low\x18\b \x01(\x01R\arateLow\x12\x1b\n" +
+	"\trate_high\x18\t \x01(\x01R\brateHigh\"x\n" +
 	"\x12FirstTimeFixReport\x12-\n" +
 	"\x06period\x18\x01 \x01(\v2\x15.google.type.IntervalR\x06period\x123\n" +
 	"\afigures\x18\x02 \x03(\v2\x19.firstfix.v1.FirstTimeFixR\afigures\"\xa4\x02\n" +
