@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
+	"github.com/firstfix/firstfix/dispatch/picture"
 	"github.com/firstfix/firstfix/scheduler"
 )
 
@@ -32,20 +33,51 @@ func (b *Booking) offers(ctx context.Context, tx dispatch.Tx, w wanted, from, un
 		if err != nil {
 			return out, err
 		}
-		s, err := b.seat(ctx, tx, w, shifts, dispatch.Span{}, now)
+		rows, err := picture.Read(ctx, tx, shifts)
 		if err != nil {
 			return out, err
 		}
-		if out.Offers, err = b.offersOf(w, s, windows, now, missing); err != nil {
-			return out, err
+		for _, day := range byDay(windows, w.zone) {
+			found, err := b.offersOf(w, rows, shifts, day, now, missing)
+			if err != nil {
+				return out, err
+			}
+			out.Offers = append(out.Offers, found...)
+		}
+		if len(out.Offers) > 0 {
+			out.Offers[0].Reasons = append(out.Offers[0].Reasons, "It is the earliest that somebody can come.")
 		}
 	}
 	out.NoOffer = missing.list()
 	return out, nil
 }
 
-// offersOf asks the seating for every window and prices the answers.
-func (b *Booking) offersOf(w wanted, s *seating, windows []dispatch.Span, now time.Time, missing noOffer) ([]Offer, error) {
+// byDay splits windows in order of time by the local day of their start.
+func byDay(windows []dispatch.Span, zone *time.Location) [][]dispatch.Span {
+	var out [][]dispatch.Span
+	for i, span := range windows {
+		if i == 0 || dispatch.DateOf(span.Start, zone) != dispatch.DateOf(windows[i-1].Start, zone) {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], span)
+	}
+	return out
+}
+
+// offersOf asks for the windows of one day, of the shifts that overlap one of
+// them, and prices the answers.
+func (b *Booking) offersOf(w wanted, rows picture.Rows, shifts []dispatch.Shift, windows []dispatch.Span, now time.Time, missing noOffer) ([]Offer, error) {
+	day := dispatch.Span{Start: windows[0].Start, End: latest(windows)}
+	var working []dispatch.Shift
+	for _, shift := range shifts {
+		if shift.Span.Overlaps(day) {
+			working = append(working, shift)
+		}
+	}
+	s, err := b.draw(rows, w, working, dispatch.Span{}, now)
+	if err != nil {
+		return nil, err
+	}
 	query := scheduler.OfferQuery{Job: s.job, MaxChoices: choicesPerWindow}
 	for _, span := range windows {
 		query.Windows = append(query.Windows, s.picture.Window(span))
@@ -69,9 +101,6 @@ func (b *Booking) offersOf(w wanted, s *seating, windows []dispatch.Span, now ti
 			offer, err := b.offer(w, s, tier, windows[i], answer.Choices[at], now)
 			if err != nil {
 				return nil, err
-			}
-			if len(out) == 0 {
-				offer.Reasons = append(offer.Reasons, "It is the earliest that somebody can come.")
 			}
 			out = append(out, offer)
 		}

@@ -22,16 +22,22 @@ type seating struct {
 	travel  dispatch.Travel
 }
 
-// seat draws the shifts, which stand in the order of locks. A zero window leaves
-// it to the question.
+// seat reads and draws the shifts, which stand in the order of locks. A zero
+// window leaves it to the question.
 func (b *Booking) seat(ctx context.Context, tx dispatch.Tx, w wanted, shifts []dispatch.Shift, window dispatch.Span, now time.Time) (*seating, error) {
-	p, err := picture.Take(ctx, tx, b.travel, picture.Scope{
-		Shifts: shifts, Now: now, Rehearse: true, Without: w.visit,
-		Candidates: []picture.Candidate{{Location: w.place.Location, Service: w.service, Priority: w.priority, Window: window}},
-	})
+	rows, err := picture.Read(ctx, tx, shifts)
 	if err != nil {
 		return nil, err
 	}
+	return b.draw(rows, w, shifts, window, now)
+}
+
+// draw makes the seating of some of the shifts that were read.
+func (b *Booking) draw(rows picture.Rows, w wanted, shifts []dispatch.Shift, window dispatch.Span, now time.Time) (*seating, error) {
+	p := rows.Draw(b.travel, picture.Scope{
+		Shifts: shifts, Now: now, Rehearse: true, Without: w.visit,
+		Candidates: []picture.Candidate{{Location: w.place.Location, Service: w.service, Priority: w.priority, Window: window}},
+	})
 	problem, err := scheduler.NewProblem(p.Model)
 	if err != nil {
 		return nil, fmt.Errorf("draw the shifts of %s: %w", w.area.Name(), err)

@@ -53,34 +53,71 @@ type Scope struct {
 	Without dispatch.VisitID
 }
 
+// Rows are what a picture is drawn from.
+type Rows struct {
+	stops       []dispatch.Stop
+	technicians []dispatch.Technician
+	services    map[dispatch.ServiceID]dispatch.Service
+}
+
 // Take reads the stops, technicians and services of a scope and draws it.
 func Take(ctx context.Context, tx dispatch.Tx, travel dispatch.Travel, scope Scope) (*Picture, error) {
-	ids := make([]dispatch.ShiftID, len(scope.Shifts))
-	for i, s := range scope.Shifts {
+	rows, err := Read(ctx, tx, scope.Shifts)
+	if err != nil {
+		return nil, err
+	}
+	return rows.Draw(travel, scope), nil
+}
+
+// Read reads the stops, technicians and services of some shifts, to be drawn in
+// parts: a search over weeks is many small pictures rather than a large one,
+// whose legs grow with the square of its stops.
+func Read(ctx context.Context, tx dispatch.Tx, shifts []dispatch.Shift) (Rows, error) {
+	r := Rows{services: map[dispatch.ServiceID]dispatch.Service{}}
+	ids := make([]dispatch.ShiftID, len(shifts))
+	for i, s := range shifts {
 		ids[i] = s.ID
 	}
-	stops, err := tx.StopsOn(ctx, ids)
-	if err != nil {
-		return nil, err
+	var err error
+	if r.stops, err = tx.StopsOn(ctx, ids); err != nil {
+		return r, err
 	}
-	stops = slices.DeleteFunc(stops, func(s dispatch.Stop) bool {
-		expired := s.Kind == dispatch.CommitmentHold && !s.ExpiresAt.After(scope.Now)
-		return expired || (s.Kind == dispatch.CommitmentVisit && s.Visit == scope.Without)
-	})
-	technicians, err := tx.GetTechnicians(ctx, techniciansOf(scope.Shifts))
-	if err != nil {
-		return nil, err
+	if r.technicians, err = tx.GetTechnicians(ctx, techniciansOf(shifts)); err != nil {
+		return r, err
 	}
-	services := map[dispatch.ServiceID]dispatch.Service{}
-	for _, s := range stops {
-		if _, seen := services[s.Service]; seen || s.Service == "" {
+	for _, s := range r.stops {
+		if _, seen := r.services[s.Service]; seen || s.Service == "" {
 			continue
 		}
-		if services[s.Service], err = tx.GetService(ctx, s.Service); err != nil {
-			return nil, err
+		if r.services[s.Service], err = tx.GetService(ctx, s.Service); err != nil {
+			return r, err
 		}
 	}
-	return draw(travel, scope, stops, technicians, services), nil
+	return r, nil
+}
+
+// Draw draws the scope, whose shifts are some of those that were read.
+func (r Rows) Draw(travel dispatch.Travel, scope Scope) *Picture {
+	shown := map[dispatch.ShiftID]bool{}
+	for _, s := range scope.Shifts {
+		shown[s.ID] = true
+	}
+	var stops []dispatch.Stop
+	for _, s := range r.stops {
+		expired := s.Kind == dispatch.CommitmentHold && !s.ExpiresAt.After(scope.Now)
+		leftOut := s.Kind == dispatch.CommitmentVisit && s.Visit == scope.Without
+		if shown[s.Shift] && !expired && !leftOut {
+			stops = append(stops, s)
+		}
+	}
+	needed := techniciansOf(scope.Shifts)
+	var technicians []dispatch.Technician
+	for _, t := range r.technicians {
+		if slices.Contains(needed, t.ID) {
+			technicians = append(technicians, t)
+		}
+	}
+	return draw(travel, scope, stops, technicians, r.services)
 }
 
 func techniciansOf(shifts []dispatch.Shift) []dispatch.TechnicianID {
