@@ -1,4 +1,4 @@
-package main
+package stack_test
 
 import (
 	"fmt"
@@ -23,11 +23,11 @@ func TestMain(m *testing.M) {
 			}
 			defer os.RemoveAll(dir)
 			bin = dir
-			for program, from := range map[string]string{"firstfix": "../..", "firstfix-dev": "."} {
-				build := exec.Command("go", "-C", from, "build", "-buildvcs=false", "-o", filepath.Join(bin, program), "./cmd/firstfix")
-				if from == "." {
-					build.Args[len(build.Args)-1] = "."
-				}
+			for program, from := range map[string][2]string{
+				"firstfix":     {"../../../..", "./cmd/firstfix"},
+				"firstfix-dev": {"../..", "."},
+			} {
+				build := exec.Command("go", "-C", from[0], "build", "-buildvcs=false", "-o", filepath.Join(bin, program), from[1])
 				if out, err := build.CombinedOutput(); err != nil {
 					fmt.Fprintf(os.Stderr, "build %s: %v\n%s", program, err, out)
 					return 1
