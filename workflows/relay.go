@@ -98,8 +98,10 @@ func (r *Relay) deliver(ctx context.Context, bulk bool, width int) (int, error) 
 		parcels[i].to, parcels[i].err = r.watchers(ctx, notice.Notice)
 		asked = append(asked, parcels[i].to...)
 	}
-	if err := r.Store.AskLooks(ctx, asked, relayLease); err != nil {
-		return 0, fmt.Errorf("ask for looks: %w", err) // the leases end by themselves
+	if len(asked) > 0 {
+		if err := r.Store.AskLooks(ctx, asked, relayLease); err != nil {
+			return 0, fmt.Errorf("ask for looks: %w", err) // the leases end by themselves
+		}
 	}
 	outage := r.signalAll(ctx, parcels, width)
 	return r.settle(ctx, parcels, outage)
@@ -202,20 +204,24 @@ func (r *Relay) settle(ctx context.Context, parcels []*parcel, outage error) (in
 	// What was signalled is marked also while the worker stops.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signalTime)
 	defer cancel()
-	n, err := r.Store.MarkDelivered(ctx, done)
+	n, err := r.mark(ctx, done, ended, back)
+	if err == nil && outage != nil {
+		err = fmt.Errorf("temporal does not take signals: %w", outage)
+	}
+	return n, err
+}
+
+func (r *Relay) mark(ctx context.Context, done []dispatch.LeasedNotice, ended []dispatch.Wakeup, back []dispatch.LeasedNotice) (n int, err error) {
+	if len(done) > 0 {
+		n, err = r.Store.MarkDelivered(ctx, done)
+	}
 	if err == nil && len(ended) > 0 {
 		err = r.Store.ForgetLooks(ctx, ended)
 	}
 	if err == nil && len(back) > 0 {
 		err = r.Store.PostponeNotices(ctx, back)
 	}
-	if err != nil {
-		return n, err
-	}
-	if outage != nil {
-		return n, fmt.Errorf("temporal does not take signals: %w", outage)
-	}
-	return n, nil
+	return n, err
 }
 
 // Nudge wakes the workflows of overdue wakeups, starting those that are not

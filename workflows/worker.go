@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -75,9 +76,11 @@ func (w *Workers) runOnce(ctx context.Context) error {
 	fatal := make(chan error, 1)
 	var running []worker.Worker
 	defer func() {
+		var stopping sync.WaitGroup
 		for _, each := range running {
-			each.Stop()
+			stopping.Go(each.Stop)
 		}
+		stopping.Wait()
 	}()
 	for _, each := range w.workers(fatal) {
 		if err := each.Start(); err != nil {
