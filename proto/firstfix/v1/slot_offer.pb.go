@@ -229,7 +229,7 @@ type SlotOffer struct {
 	OnTimeProbability float64 `protobuf:"fixed64,6,opt,name=on_time_probability,json=onTimeProbability,proto3" json:"on_time_probability,omitempty"`
 	// When it was computed.
 	ComputeTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=compute_time,json=computeTime,proto3" json:"compute_time,omitempty"`
-	// Until when the token can be turned into a hold, on the real clock.
+	// Until when the token can be turned into a hold.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// How well the travel behind it is known.
 	EstimateQuality EstimateQuality `protobuf:"varint,9,opt,name=estimate_quality,json=estimateQuality,proto3,enum=firstfix.v1.EstimateQuality" json:"estimate_quality,omitempty"`
