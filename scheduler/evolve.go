@@ -11,9 +11,10 @@ const (
 	// takes 32 bytes.
 	wholeJobs  = 2500
 	wholeCells = 4 << 20
+	// annealedShare is how much of the budget goes to ruin and recreate before
+	// the genetic search takes over.
+	annealedShare = 0.2
 )
-
-var tuneShare = 0.2
 
 // solve picks how to search: ruin and recreate on the whole problem or by parts,
 // and for plain problems of moderate size a genetic search on what it found.
@@ -25,7 +26,7 @@ func (p *Problem) solve(b *budget, start [][]int32, threads int) [][]int32 {
 	}
 	breed := n >= 3 && n <= geneticJobs && p.suits() && b.o.Warm == nil
 	if breed {
-		a.till = tuneShare
+		a.till = annealedShare
 	}
 	if n > wholeJobs || n*len(p.shifts) > wholeCells || (threads > 1 && n >= 40*threads && len(p.shifts) >= 4*threads) {
 		d := newDivided(p, b, b.o.Seed, threads, start)

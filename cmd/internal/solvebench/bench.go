@@ -1,8 +1,13 @@
+// Package solvebench measures the scheduler: instances of the literature against
+// the best known costs, a technician who falls out at noon, and days as large as
+// a country's. Its figures are CPU seconds, so that they mean the same on a
+// machine with neighbours. The benchsolver command prints what it finds.
 package solvebench
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,14 +28,41 @@ type Run struct {
 	Iterations int64
 }
 
-// Solomon solves one instance file for some CPU seconds.
-func Solomon(path string, seconds float64, seed uint64, threads int) (Run, error) {
+// Budget is what a search may take.
+type Budget struct {
+	Seconds float64 // of the processor, all threads together
+	Threads int
+}
+
+// Name is an instance's name in tables: that of its file, without its ending.
+// The technician instances are named after the Solomon instances that they were
+// made from, and told apart by a prefix.
+func Name(path string) string {
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	if technicians(path) {
+		name = "trsp-" + name
+	}
+	return strings.ToUpper(name)
+}
+
+func technicians(path string) bool { return filepath.Base(filepath.Dir(path)) == "trsp" }
+
+// reader picks the format by the directory that holds the file.
+func reader(path string) func(io.Reader) (*solvefile.Case, error) {
+	if technicians(path) {
+		return solvefile.TRSP
+	}
+	return solvefile.Solomon
+}
+
+// Solve runs one search on one instance file and verifies its plan.
+func Solve(ctx context.Context, path string, budget Budget, seed uint64) (Run, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Run{}, err
 	}
 	defer f.Close()
-	c, err := solvefile.Solomon(f)
+	c, err := reader(path)(f)
 	if err != nil {
 		return Run{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -39,21 +71,20 @@ func Solomon(path string, seconds float64, seed uint64, threads int) (Run, error
 	if err != nil {
 		return Run{}, fmt.Errorf("%s: %w", path, err)
 	}
-	plan, stats, err := scheduler.Solve(context.Background(), p, scheduler.Options{
-		Seed: seed, Threads: threads,
-		Progress: func(scheduler.Progress) float64 { return (cputime.Seconds() - start) / seconds },
+	plan, stats, err := scheduler.Solve(ctx, p, scheduler.Options{
+		Seed: seed, Threads: budget.Threads,
+		Progress: func(scheduler.Progress) float64 { return (cputime.Seconds() - start) / budget.Seconds },
 	})
 	if err != nil {
 		return Run{}, err
 	}
 	used := cputime.Seconds() - start
 	if report := scheduler.Verify(p.Model(), plan); len(report.Violations) > 0 {
-		return Run{}, fmt.Errorf("%s: plan is wrong: %v", path, report.Violations[0])
+		return Run{}, fmt.Errorf("%s: the plan is wrong: %v", path, report.Violations[0])
 	}
 	run := Run{
-		Instance: strings.ToUpper(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))), Seed: seed,
-		Distance: float64(plan.Cost.Total) / solvefile.Deci, Unassigned: len(plan.Unassigned),
-		Seconds: used, Iterations: stats.Iterations,
+		Instance: Name(path), Seed: seed, Distance: float64(plan.Cost.Total) / solvefile.Deci,
+		Unassigned: len(plan.Unassigned), Seconds: used, Iterations: stats.Iterations,
 	}
 	for i := range plan.Routes {
 		if len(plan.Routes[i].Stops) > 0 {
