@@ -45,9 +45,11 @@ type RelayStore interface {
 	// the notice can be claimed again after its RetryIn.
 	PostponeNotices(ctx context.Context, notices []LeasedNotice) error
 	// ClaimWakeups takes up to limit wakeups that are overdue by more than grace
-	// or that were asked for and not answered while their lease ran.
+	// or that were asked for and not answered while their lease ran. The lease
+	// doubles with every claim that changed nothing, up to 128 times its length:
+	// who is slow because of too much work is not given more of it.
 	ClaimWakeups(ctx context.Context, limit int, grace, lease time.Duration) ([]Wakeup, error)
-	// ReleaseWakeups ends the leases, because nobody could be nudged.
+	// ReleaseWakeups undoes a claim, because nobody could be nudged.
 	ReleaseWakeups(ctx context.Context, wakeups []Wakeup) error
 	// ClaimDeliveries takes up to limit due deliveries of a channel and counts an
 	// attempt of each.

@@ -155,13 +155,14 @@ CREATE TABLE wakeups (
     -- clock; a look whose transaction began later answers it.
     asked_at     timestamptz,
     leased_until timestamptz, -- on the real clock: not nudged before
+    nudges       integer NOT NULL DEFAULT 0, -- since it was last moved
     PRIMARY KEY (tenant_id, workflow_id)
 );
 -- One order for both: what was asked for is due before everything else.
 CREATE INDEX wakeups_due ON wakeups ((CASE WHEN asked_at IS NULL THEN due_at ELSE '-infinity'::timestamptz END), workflow_id);
 CALL guard_tenant('wakeups');
 CREATE POLICY relay ON wakeups TO firstfix_relay USING (true);
-GRANT SELECT, INSERT, UPDATE (asked_at, leased_until), DELETE ON wakeups TO firstfix_relay;
+GRANT SELECT, INSERT, UPDATE (asked_at, leased_until, nudges), DELETE ON wakeups TO firstfix_relay;
 
 CREATE TABLE operations (
     tenant_id   uuid NOT NULL REFERENCES tenants (id),

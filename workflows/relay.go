@@ -19,10 +19,13 @@ import (
 // The limits of a relay. A batch ends well within its lease also when every
 // signal takes its full time.
 const (
-	relayBatch  = 100
-	relayWidth  = 16 // signals at once
-	bulkWidth   = 4  // and of those that nobody waits for
-	relayLease  = 60 * time.Second
+	relayBatch = 100
+	relayWidth = 16 // signals at once
+	bulkWidth  = 4  // and of those that nobody waits for
+	relayLease = 60 * time.Second
+	// Temporal keeps a signal that it has taken, so a look that was asked for comes
+	// in its turn. Only where Temporal's store is lost it has to be asked for again.
+	askLease    = 10 * time.Minute
 	signalTime  = 5 * time.Second
 	firstRetry  = time.Second
 	latestRetry = 10 * time.Minute
@@ -99,7 +102,7 @@ func (r *Relay) deliver(ctx context.Context, bulk bool, width int) (int, error) 
 		asked = append(asked, parcels[i].to...)
 	}
 	if len(asked) > 0 {
-		if err := r.Store.AskLooks(ctx, asked, relayLease); err != nil {
+		if err := r.Store.AskLooks(ctx, asked, askLease); err != nil {
 			return 0, fmt.Errorf("ask for looks: %w", err) // the leases end by themselves
 		}
 	}
@@ -256,7 +259,7 @@ func (r *Relay) Nudge(ctx context.Context) (int, error) {
 }
 
 // nudgeLease is how long a nudged workflow has for its look before it is nudged
-// again.
+// again; it doubles each time.
 const nudgeLease = 30 * time.Second
 
 // isOutage reports whether Temporal is away or refuses everybody, and not this

@@ -63,7 +63,8 @@ FROM unnest(@tenants::uuid[], @workflows::text[], @kinds::text[], @subjects::tex
 ORDER BY a.tenant_id, a.workflow_id
 ON CONFLICT (tenant_id, workflow_id) DO UPDATE SET
     asked_at = EXCLUDED.asked_at,
-    leased_until = EXCLUDED.leased_until`
+    leased_until = EXCLUDED.leased_until,
+    nudges = 0`
 
 // AskLooks implements dispatch.RelayStore.
 func (s *Store) AskLooks(ctx context.Context, asked []dispatch.Wakeup, lease time.Duration) error {
@@ -124,7 +125,7 @@ WITH due AS (
     LIMIT @limit
     FOR UPDATE SKIP LOCKED)
 UPDATE wakeups w
-SET leased_until = clock_timestamp() + @length
+SET leased_until = clock_timestamp() + @length::interval * power(2, least(w.nudges, 7)), nudges = w.nudges + 1
 FROM due
 WHERE w.tenant_id = due.tenant_id AND w.workflow_id = due.workflow_id
 RETURNING w.tenant_id, w.workflow_id, w.kind, w.subject, w.due_at`
@@ -143,7 +144,7 @@ func (s *Store) ClaimWakeups(ctx context.Context, limit int, grace, lease time.D
 
 const releaseWakeupsSQL = `
 UPDATE wakeups w
-SET leased_until = NULL
+SET leased_until = NULL, nudges = greatest(w.nudges - 1, 0)
 FROM unnest(@tenants::uuid[], @workflows::text[]) AS r (tenant_id, workflow_id)
 WHERE w.tenant_id = r.tenant_id AND w.workflow_id = r.workflow_id`
 

@@ -281,6 +281,43 @@ func TestOverdueWakeups(t *testing.T) {
 	}
 }
 
+// TestNudgesGetRarer: a workflow that does not look, because its workers have too
+// much to do, is not nudged ever more.
+func TestNudgesGetRarer(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	home := tenant(t, s, "one")
+	w := dispatch.Wakeup{Tenant: home, Workflow: "visit/a", Kind: dispatch.ProcessVisit, Subject: "visits/a"}
+	lease := func() (seconds float64) {
+		t.Helper()
+		inTenant(t, s, home, func(ctx context.Context, tx *tx) error {
+			return tx.db.QueryRow(ctx, "SELECT extract(epoch FROM leased_until - clock_timestamp()) FROM wakeups").Scan(&seconds)
+		})
+		return seconds
+	}
+	set := func(due time.Time) {
+		t.Helper()
+		inTenant(t, s, home, func(ctx context.Context, tx *tx) error { return tx.SetWakeup(ctx, w.At(due)) })
+	}
+	due := time.Now().Add(-time.Hour)
+	set(due)
+	for n, want := range []float64{60, 120, 240, 480, 960, 1920, 3840, 7680, 7680} {
+		wantWakeups(t, s, "overdue", 0, "visits/a")
+		if got := lease(); got < want-10 || got > want {
+			t.Errorf("nudge %d leases for %.0f s, want %.0f", n+1, got, want)
+		}
+		inTenant(t, s, home, func(ctx context.Context, tx *tx) error {
+			_, err := tx.db.Exec(ctx, "UPDATE wakeups SET leased_until = NULL")
+			return err
+		})
+	}
+	set(due.Add(time.Second))
+	wantWakeups(t, s, "moved", 0, "visits/a")
+	if got := lease(); got > 60 {
+		t.Errorf("the first nudge after a look leases for %.0f s, want 60", got)
+	}
+}
+
 // TestALookThatWasAskedForIsOwed: only a look whose transaction began after the
 // relay asked has seen what it was asked for.
 func TestALookThatWasAskedForIsOwed(t *testing.T) {
