@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -103,23 +104,20 @@ func (t TimeOfDay) At(d Date, zone *time.Location) (instant time.Time, ok bool) 
 }
 
 // Zone loads an IANA zone of a region. Names that are special to Go (the empty
-// string, "Local") and fixed offsets are refused, since a site's zone follows
-// the law of its region.
+// string, "Local"), fixed offsets and the copies that some systems keep beside
+// the regions (with leap seconds, under "right") are refused, since a site's zone
+// follows the law of its region.
 func Zone(name string) (*time.Location, error) {
-	if name != "UTC" {
-		region := false
-		for i := range name {
-			if name[i] == '/' && i > 0 {
-				region = true
-			}
-		}
-		if !region || name[:min(len(name), 4)] == "Etc/" {
-			return nil, InvalidField(ReasonZoneUnknown, "time_zone", "%.40q is not an IANA zone of a region, expected e.g. Europe/Berlin", name)
-		}
+	unknown := InvalidField(ReasonZoneUnknown, "time_zone", "%.40q is not an IANA zone of a region, expected e.g. Europe/Berlin", name)
+	region, _, found := strings.Cut(name, "/")
+	switch {
+	case name == "UTC":
+	case !found, region == "", region == "Etc", region == "posix", region == "right":
+		return nil, unknown
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, InvalidField(ReasonZoneUnknown, "time_zone", "%.40q is not an IANA zone of a region, expected e.g. Europe/Berlin", name)
+		return nil, unknown.Because(err)
 	}
 	return zone, nil
 }

@@ -28,6 +28,8 @@ type commands struct {
 	Work    workCommand    `cmd:"" help:"Run what happens by itself: workflows, reminders, messages, plans."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	Tenant  tenantCommands `cmd:"" help:"Tenants of this installation."`
+	Sample  sampleCommand  `cmd:"" help:"Load a generated city through the public API."`
+	Import  importCommand  `cmd:"" help:"Import a city's requests through the public API."`
 	Solve   solveCommand   `cmd:"" help:"Plan a problem from a file."`
 	Replay  replayCommand  `cmd:"" help:"Play real days through the public API and report."`
 	Version versionCommand `cmd:"" help:"Print the version."`

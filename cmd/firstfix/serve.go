@@ -69,7 +69,10 @@ func newServer(c *config, store *postgres.Store, imports *workforce.Importer, lo
 // services are the use cases behind the handlers.
 func services(store *postgres.Store, seal *dispatch.Seal, imports *workforce.Importer, log *slog.Logger) grpcapi.Services {
 	u := newUseCases(store, seal, log)
-	return grpcapi.Services{Seal: seal, Booking: u.booking, Planning: u.planning, Workforce: u.workforce, Imports: imports}
+	return grpcapi.Services{
+		Seal: seal, Booking: u.booking, Planning: u.planning, Fieldwork: u.fieldwork, Referral: u.referral,
+		Insight: u.insight, Workforce: u.workforce, Imports: imports,
+	}
 }
 
 func listen(ctx context.Context, c *config) (grpcListener, httpListener net.Listener, err error) {

@@ -166,15 +166,15 @@ func (s workforceServer) GetAbsence(ctx context.Context, req *pb.GetAbsenceReque
 	return answer(absenceOf)(s.workforce.GetAbsence(ctx, callOf(ctx), id))
 }
 
-// longestPeriod bounds the period of a list of absences.
-const longestPeriod = 366 * 24 * time.Hour
+// longestAbsenceList bounds the period of a list of absences.
+const longestAbsenceList = 366 * 24 * time.Hour
 
 // ListAbsences implements WorkforceService.
 func (s workforceServer) ListAbsences(ctx context.Context, req *pb.ListAbsencesRequest) (*pb.ListAbsencesResponse, error) {
 	var filter dispatch.AbsenceFilter
 	err := parseOptionalName("technician", req.GetTechnician(), &filter.Technician)
 	if req.GetPeriod() != nil && err == nil {
-		filter.Period, err = parseSpan("period", req.GetPeriod(), longestPeriod)
+		filter.Period, err = parseSpan("period", req.GetPeriod(), longestAbsenceList)
 	}
 	if err != nil {
 		return nil, err

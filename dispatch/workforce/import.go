@@ -134,7 +134,7 @@ func (m *Importer) nudge() {
 
 // Run works on imports until ctx ends: on those accepted here at once, and on
 // those whose server has died when their lease is over.
-func (m *Importer) Run(ctx context.Context) error {
+func (m *Importer) Run(ctx context.Context) {
 	ticker := time.NewTicker(importPause)
 	defer ticker.Stop()
 	for {
@@ -147,7 +147,7 @@ func (m *Importer) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-m.wake:
 		case <-ticker.C:
 		}
@@ -195,12 +195,28 @@ func (r *importRun) work(ctx context.Context) error {
 		return nil // the operation ended in the same transaction
 	case errors.Is(err, errValidated):
 		return r.store.InTx(ctx, r.tenant, r.succeed)
-	case ctx.Err() != nil, errors.Is(err, errLeaseLost):
+	case errors.Is(err, errLeaseLost):
 		return err
+	case ctx.Err() != nil:
+		return errors.Join(err, r.release(context.WithoutCancel(ctx)))
 	case final(err), r.progress.Attempts >= importAttempts:
 		return r.fail(ctx, err)
 	}
 	return err
+}
+
+// release gives the lease back, so that another server need not wait for its end.
+func (r *importRun) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return r.store.InTx(ctx, r.tenant, func(ctx context.Context, tx dispatch.Tx) error {
+		o, err := r.document()
+		if err != nil {
+			return err
+		}
+		_, err = tx.ReportOperation(ctx, o, 0)
+		return err
+	})
 }
 
 // final reports whether another attempt would end the same way.

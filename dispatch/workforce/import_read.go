@@ -187,7 +187,8 @@ func (r *rowReader) text(column string, longest int) string {
 	if !ok {
 		return ""
 	}
-	value := strings.Clone(r.record[i]) // the record is used again
+	// The record is used again. A line break within quotes is a space to us.
+	value := strings.Join(strings.Fields(strings.Clone(r.record[i])), " ")
 	var f faults
 	f.line(column, &value)
 	if f.err() != nil {

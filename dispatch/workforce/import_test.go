@@ -303,13 +303,15 @@ func TestOneImportAtATime(t *testing.T) {
 	}
 }
 
-// dyingStore ends a server in the middle of an import: its context is done after
-// some steps, as if the process had been killed.
+// dyingStore ends a server in the middle of an import: after some steps it
+// reaches the database no more, as if the process had been killed.
 type dyingStore struct {
 	dispatch.Store
 	kill  context.CancelFunc
 	steps *atomic.Int64
 }
+
+var errKilled = errors.New("killed")
 
 type dyingTx struct {
 	dispatch.Tx
@@ -317,6 +319,9 @@ type dyingTx struct {
 }
 
 func (s dyingStore) InTx(ctx context.Context, tenant dispatch.TenantID, fn func(context.Context, dispatch.Tx) error) error {
+	if s.steps.Load() <= 0 {
+		return errKilled
+	}
 	return s.Store.InTx(ctx, tenant, func(ctx context.Context, tx dispatch.Tx) error { return fn(ctx, dyingTx{tx, s}) })
 }
 
