@@ -19,7 +19,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
-	t.Cleanup(func() { conn.Close(t.Context()) }) //nolint:errcheck // the database goes with it
+	t.Cleanup(func() { conn.Close(t.Context()) })
 	return conn
 }
 
@@ -98,7 +98,7 @@ func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
 // test without its server has to fail and say what to do.
 func TestWithoutServerFails(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestSetDomainTime$") //nolint:gosec // ourselves
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSetDomainTime$")
 	for _, entry := range os.Environ() {
 		if !strings.HasPrefix(entry, pgtest.Variable+"=") {
 			cmd.Env = append(cmd.Env, entry)

@@ -30,7 +30,7 @@ const appPatience = 30 * time.Second
 // Environment is what bin/firstfix is told, and what a person needs to run it by
 // hand against this stack.
 func (s *Stack) Environment() map[string]string {
-	env := map[string]string{
+	return map[string]string{
 		"FIRSTFIX_DATABASE_URL":     s.servers.Database.URL(cluster.App, cluster.Database),
 		"FIRSTFIX_MIGRATION_URL":    s.servers.Database.URL(cluster.Owner, cluster.Database),
 		"FIRSTFIX_TEMPORAL_ADDRESS": s.servers.TemporalAddress(),
@@ -49,11 +49,6 @@ func (s *Stack) Environment() map[string]string {
 		"FIRSTFIX_WAKEUP_GRACE": "0s",
 		"FIRSTFIX_RATE_FACTOR":  "1000",
 	}
-	if s.opts.Throwaway {
-		// Domain time will jump here, over the timers of sleeping workflows.
-		env["FIRSTFIX_WAKEUP_GRACE"] = "0s"
-	}
-	return env
 }
 
 // trustIssuers maps our issuers to tenants, as serve reads it.
