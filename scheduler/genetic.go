@@ -142,12 +142,7 @@ func (d *breeder) scatter() {
 	d.rng.shuffle(order)
 	used := max(s.used, 1)
 	for i, j := range order {
-		able := s.able[s.p.class[j]]
-		v := int32(i % used)
-		if d.l.restricted || int(v) >= len(able) {
-			v = able[d.rng.below(len(able))]
-		}
-		jobs[v] = append(jobs[v], j)
+		jobs[i%used] = append(jobs[i%used], j)
 	}
 	d.l.set(jobs)
 	d.educate()

@@ -62,6 +62,7 @@ func (s *shape) check(path string, v any, t reflect.Type) {
 		return
 	}
 	switch t.Kind() {
+	case reflect.Interface: // anything
 	case reflect.Pointer:
 		s.check(path, v, t.Elem())
 	case reflect.Struct:
