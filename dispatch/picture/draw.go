@@ -140,7 +140,8 @@ func (d *drawing) shifts(technicians []dispatch.Technician) {
 }
 
 // pause takes a break or an absence out of its shift. At an end of the shift it
-// shortens it; in the middle it is a break at a fixed time.
+// shortens it; in the middle it is a break at a fixed time. One that is under way
+// is not planned any more, and nothing begins before it is over.
 func (d *drawing) pause(s dispatch.Stop) {
 	shift := &d.Model.Shifts[d.shiftAt[s.Shift]]
 	from, to := d.Seconds(s.Span.Start), d.Seconds(s.Span.End)
@@ -149,6 +150,8 @@ func (d *drawing) pause(s dispatch.Stop) {
 		shift.NotBefore = max(shift.NotBefore, min(to, shift.To))
 	case s.Kind == dispatch.CommitmentAbsence && to >= shift.To:
 		shift.To = max(from, shift.From)
+	case d.scope.Now.After(s.Span.Start) && d.scope.Now.Before(s.Span.End):
+		shift.NotBefore = max(shift.NotBefore, to)
 	default:
 		shift.Breaks = append(shift.Breaks, scheduler.Break{
 			From: from, To: from, Duration: to - from,

@@ -360,3 +360,26 @@ func TestWorkOrderReferencesMustExist(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingIsPlannedIntoABreakUnderWay(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	for i := range 8 {
+		o.promise(o.order(o.Service.ID, 3, float64(i%5)-2, float64(i%3)-1), o.At(1, 10, 0), o.At(1, 14, 0))
+	}
+	if plan := o.plan(1); len(plan.Stops) != 8 {
+		t.Fatalf("%d visits are planned, want 8", len(plan.Stops))
+	}
+	// Nobody has set off, and everybody has a break.
+	now := o.At(1, 12, 10)
+	o.SetTime(t, now)
+	plan := o.plan(1)
+	if len(plan.Stops) == 0 {
+		t.Fatal("nothing was planned for the rest of the day")
+	}
+	for _, stop := range plan.Stops {
+		if over := o.At(1, 12, 30); stop.Span.Start.Before(over) {
+			t.Errorf("a visit is planned at %s, within the break until %s", stop.Span.Start, over)
+		}
+	}
+}
