@@ -241,39 +241,6 @@ func TestANoticeThatCannotBeDelivered(t *testing.T) {
 	}
 }
 
-// TestTheNextBuildTakesOver: a process that sleeps goes on with the build that is
-// current when it wakes, also after a roll-back.
-func TestTheNextBuildTakesOver(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	now := time.Date(2011, 11, 1, 12, 0, 0, 0, time.UTC)
-	var d diary
-	r := s.relay(t, temporalAddress(t))
-	looks := func(build string) Looks {
-		return s.sleepers(&d, build+" ", func(dispatch.Wakeup) (bool, error) { return false, nil })
-	}
-	order := dispatch.WorkOrderID{UUID: id(1)}
-	w := dispatch.WatchFixWindow(s.tenant, order, 1)
-	s.publish(t, notice(dispatch.NoticeWorkOrderResolved, order.Name(), 1, map[string]string{"episode": "1"}))
-	var want []string
-	for i, build := range []string{"a", "b", "a"} {
-		s.db.SetDomainTime(t, now.Add(time.Duration(i)*2*time.Hour))
-		stop := s.work(t, looks(build), build)
-		deliverAll(t, s, r)
-		want = append(want, build+" "+w.Workflow)
-		eventually(t, fmt.Sprintf("look %d, by build %s", i+1, build), func() bool {
-			if _, err := r.Nudge(t.Context()); err != nil {
-				t.Log(err)
-			}
-			return len(d.read()) > i && s.backlog(t).IsZero()
-		})
-		stop()
-	}
-	if got := slices.Compact(d.read()); !slices.Equal(got, want) {
-		t.Errorf("looks were made by %v, want %v", got, want)
-	}
-}
-
 // TestWorkersWaitForTemporal: they start before it does, and outlive a cut.
 func TestWorkersWaitForTemporal(t *testing.T) {
 	t.Parallel()

@@ -37,12 +37,13 @@ type stage struct {
 	tenant dispatch.TenantID
 	home   Installation
 	log    *slog.Logger
+	nap    time.Duration // of the sleepers
 }
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
 	s := &stage{
-		db: pgtest.New(t), tenant: dispatch.TenantID{UUID: uuid.Must(uuid.NewV7())},
+		nap: time.Hour, db: pgtest.New(t), tenant: dispatch.TenantID{UUID: uuid.Must(uuid.NewV7())},
 		home: Installation("test" + strings.ToLower(rand.Text()[:10])),
 		log:  slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
@@ -180,7 +181,7 @@ func (s *stage) backlog(t testing.TB) dispatch.Backlog {
 // eventually waits for a condition, with patience for a busy machine.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if condition() {
 			return
 		}
@@ -206,8 +207,8 @@ func (d *diary) read() []string {
 	return slices.Clone(d.entries)
 }
 
-// sleepers are looks that write a diary: each sleeps for an hour of domain time
-// until next says that nothing is left.
+// sleepers are looks that write a diary: each naps, in domain time, until next
+// says that nothing is left.
 func (s *stage) sleepers(d *diary, label string, next func(w dispatch.Wakeup) (done bool, err error)) Looks {
 	look := func(ctx context.Context, w dispatch.Wakeup) (dispatch.Look, error) {
 		var answer dispatch.Look
@@ -224,7 +225,7 @@ func (s *stage) sleepers(d *diary, label string, next func(w dispatch.Wakeup) (d
 				answer, err = dispatch.Rest(ctx, tx, w.Workflow)
 				return err
 			}
-			answer, err = dispatch.SleepUntil(ctx, tx, w.At(now.Add(time.Hour)))
+			answer, err = dispatch.SleepUntil(ctx, tx, w.At(now.Add(s.nap)))
 			return err
 		})
 		if err == nil {
