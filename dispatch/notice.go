@@ -32,7 +32,7 @@ const (
 	NoticeAppointmentClosed    NoticeKind = "appointment_closed"    // appointment: the visit is over
 	NoticeVisitPlanned         NoticeKind = "visit_planned"         // visit: technician or time changed
 	NoticeVisitMoved           NoticeKind = "visit_moved"           // visit: its state changed in the field
-	NoticeDayChanged           NoticeKind = "day_changed"           // planning area; payload date
+	NoticeDayChanged           NoticeKind = "day_changed"           // visit or shift; payload planning_area, date, and date_before where it came from another day
 	NoticeWorkOrderResolved    NoticeKind = "work_order_resolved"   // work order; payload episode
 	NoticeWorkOrderOpened      NoticeKind = "work_order_opened"     // work order: may spoil another's fix window
 	NoticeReferralLogged       NoticeKind = "referral_logged"       // referral
