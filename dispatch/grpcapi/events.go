@@ -29,11 +29,10 @@ func eventOf(in *pb.FieldEvent) (fieldwork.Submitted, error) {
 	if err := checkShape(in); err != nil {
 		s.Fault = asFault(err)
 	}
-	// A time that is no time is put where no event can be, which says so.
-	if in.GetOccurTime().CheckValid() != nil {
+	// A time that is no time cannot be kept; its row is put where no event is.
+	if in.GetOccurTime() != nil && in.GetOccurTime().CheckValid() != nil {
 		s.Event.OccurredAt = time.Unix(0, 0)
-		s.Fault = nil
-		return s, nil
+		s.Fault = dispatch.InvalidField(dispatch.ReasonEventOutOfRange, "occur_time", "it is no time")
 	}
 	if err := parseOptionalName("visit", in.GetVisit(), &s.Event.Visit); err != nil && s.Fault == nil {
 		s.Fault = asFault(err)
