@@ -233,8 +233,9 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 }
 
 // services are the use cases as the server of cmd/firstfix has them.
-func services(store dispatch.Store, seal *dispatch.Seal) grpcapi.Services {
+func services(store *postgres.Store, seal *dispatch.Seal) grpcapi.Services {
 	return grpcapi.Services{
+		Imports:   workforce.NewImporter(store, store, slog.New(slog.DiscardHandler)),
 		Booking:   booking.New(store, travel.Estimator{}, seal),
 		Planning:  planning.New(store, travel.Estimator{}),
 		Fieldwork: fieldwork.New(store, seal, slog.New(slog.DiscardHandler)),
