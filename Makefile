@@ -91,3 +91,14 @@ proto-lint: ## the contract alone: rules, form, and that what is generated is cu
 .PHONY: clean
 clean: ## remove what was built; the data in .firstfix stay (see run --fresh)
 	rm -rf bin coverage.out
+
+# Benchmarks of the solver, not tests: INSTANCES is a directory with the public
+# instances, without it the generated look-alikes run. BENCHFLAGS goes to
+# cmd/internal/benchsolver (-time, -seeds, -only, -repair, -city, ...).
+INSTANCES ?= cmd/internal/solvebench/instances
+BENCHFLAGS ?= -time 10
+
+.PHONY: bench-solver
+bench-solver: ## measure the solver; INSTANCES=DIR BENCHFLAGS="-time 60 -seeds 3"
+	GOMAXPROCS=1 go test ./scheduler -run '^$$' -bench . -benchtime 2s
+	GOMAXPROCS=1 go run ./cmd/internal/benchsolver -instances $(INSTANCES) $(BENCHFLAGS)

@@ -109,7 +109,11 @@ func (l *Live) bestPlace(r *route, j int32, w *Workspace, best *place) Rule {
 	prof := &p.profiles[s.profile]
 	ws := w.t.windowsOf(p, j)
 	rich := r.rich || p.richJob[j] || (j == w.t.only && (ws[0].opens < ws[0].from || ws[0].ends > ws[0].to))
+	// Without windows it is the shift that has no room.
 	why, fits := RuleWindow, false
+	if len(ws) == 0 {
+		why = RuleShift
+	}
 	for k := len(s.done); k <= len(r.jobs); k++ {
 		d := p.detour(r, s, prof, j, k)
 		start, ok := earliest(ws, d.lo)

@@ -16,7 +16,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/firstfix/firstfix/cmd/internal/cputime"
+	"github.com/firstfix/firstfix/cmd/internal/planfile"
 	"github.com/firstfix/firstfix/cmd/internal/solvebench"
+	"github.com/firstfix/firstfix/cmd/internal/solvefile"
+	"github.com/firstfix/firstfix/scheduler"
 )
 
 func main() {
@@ -35,6 +39,9 @@ type settings struct {
 	seeds     int
 	repair    bool
 	city      string
+	requests  string
+	day       string
+	svg       string
 	profile   string
 }
 
@@ -48,6 +55,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.IntVar(&s.seeds, "seeds", 1, "seeds per instance")
 	f.BoolVar(&s.repair, "repair", false, "measure repairs instead: a technician of 60 falls out at noon of 500 jobs")
 	f.StringVar(&s.city, "city", "", "solve a generated city instead, as JOBSxTECHNICIANSxDAYS")
+	f.StringVar(&s.requests, "requests", "", "plan a day of a CSV file of service requests instead, with 60 generated technicians")
+	f.StringVar(&s.day, "day", "2011-08-28", "the day of the requests")
+	f.StringVar(&s.svg, "svg", "", "draw the plan of that day")
 	f.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -66,6 +76,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	switch {
 	case s.repair:
 		return repairs(out, s.seeds)
+	case s.requests != "":
+		return requestDay(ctx, out, s)
 	case s.city != "":
 		var jobs, technicians, days int
 		if _, err := fmt.Sscanf(s.city, "%dx%dx%d", &jobs, &technicians, &days); err != nil {
@@ -167,4 +179,48 @@ func city(ctx context.Context, out io.Writer, jobs, technicians, days int, budge
 	fmt.Fprintf(out, "%d jobs, %d technicians, %d days: first plan after %.1f CPU s costs %d with %d unassigned; after %.1f CPU s %d with %d unassigned, verified; %.2f GiB\n",
 		jobs, technicians, days, r.FirstSeconds, r.FirstCost, r.FirstUnassigned, r.Seconds, r.Cost, r.Unassigned, r.GiB)
 	return nil
+}
+
+// requestDay plans real requests and draws the plan.
+func requestDay(ctx context.Context, out io.Writer, s settings) error {
+	c, err := solvebench.RequestDay(s.requests, s.day, 60, 1)
+	if err != nil {
+		return err
+	}
+	p, err := c.Problem()
+	if err != nil {
+		return err
+	}
+	start := cputime.Seconds()
+	plan, _, err := scheduler.Solve(ctx, p, scheduler.Options{
+		Seed: 1, Threads: s.budget.Threads,
+		Progress: func(scheduler.Progress) float64 { return (cputime.Seconds() - start) / s.budget.Seconds },
+	})
+	if err != nil {
+		return err
+	}
+	if report := scheduler.Verify(c.Model, plan); len(report.Violations) > 0 {
+		return fmt.Errorf("the plan is wrong: %v", report.Violations[0])
+	}
+	reasons, err := solvefile.Reasons(p, plan)
+	if err != nil {
+		return err
+	}
+	d := planfile.Drawing{Case: c, Plan: plan, Reasons: reasons}
+	for _, line := range d.Caption() {
+		fmt.Fprintln(out, line)
+	}
+	fmt.Fprintf(out, "%+v, %.1f CPU s, verified\n", plan.Cost, cputime.Seconds()-start)
+	if s.svg == "" {
+		return nil
+	}
+	f, err := os.Create(s.svg)
+	if err != nil {
+		return err
+	}
+	if err := d.SVG(f); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
 }
