@@ -366,3 +366,27 @@ func TestALookThatWasAskedForIsOwed(t *testing.T) {
 	}
 	owed("forgotten", 0)
 }
+
+// TestAnAnsweredLookEndsItsLease: a look that a notice asked for and that left
+// the due time as it was must not keep the timer's nudge waiting for the lease of
+// that question.
+func TestAnAnsweredLookEndsItsLease(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s := openAt(t, db.URL)
+	home := tenant(t, s, "one")
+	now := time.Date(2011, 11, 6, 5, 59, 0, 0, time.UTC)
+	db.SetDomainTime(t, now)
+	w := dispatch.Wakeup{Tenant: home, Workflow: "visit/a", Kind: dispatch.ProcessVisit, Subject: "visits/a"}.At(now.Add(time.Hour))
+	look := func() {
+		inTenant(t, s, home, func(ctx context.Context, tx *tx) error { return tx.SetWakeup(ctx, w) })
+	}
+	look()
+	if err := s.AskLooks(t.Context(), []dispatch.Wakeup{w}, 10*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	look()
+	wantWakeups(t, s, "before it is due", 0)
+	db.SetDomainTime(t, now.Add(time.Hour))
+	wantWakeups(t, s, "when it is due", 0, "visits/a")
+}

@@ -19,7 +19,10 @@ ON CONFLICT (tenant_id, workflow_id) DO UPDATE SET
     subject = EXCLUDED.subject,
     due_at = EXCLUDED.due_at,
     asked_at = CASE WHEN wakeups.asked_at >= now() THEN wakeups.asked_at END,
-    leased_until = CASE WHEN wakeups.asked_at >= now() OR wakeups.due_at = EXCLUDED.due_at THEN wakeups.leased_until END,
+    leased_until = CASE
+        WHEN wakeups.asked_at >= now() THEN wakeups.leased_until
+        WHEN wakeups.asked_at IS NULL AND wakeups.due_at = EXCLUDED.due_at THEN wakeups.leased_until
+    END,
     nudges = CASE WHEN wakeups.due_at = EXCLUDED.due_at THEN wakeups.nudges ELSE 0 END`
 
 // SetWakeup implements dispatch.WorkflowTx.

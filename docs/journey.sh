@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# The whole journey by curl, against a running `make run`: a customer searches,
+# books, moves and cancels; another one books and is served; the verdict of
+# first-time fix; a referral that reaches sales. Needs curl and jq.
+#
+#   . .firstfix/env && docs/journey.sh
+set -euo pipefail
+: "${API:?start \`make run\`, then: . .firstfix/env}"
+
+step() { printf '\n== %s\n' "$*"; }
+new() { cat /proc/sys/kernel/random/uuid; }
+# call METHOD PATH TOKEN [BODY]: prints the answer; a refusal ends the journey.
+call() {
+  local answer
+  answer=$(curl -sS --fail-with-body -X "$1" "$API$2" -H "Authorization: Bearer $3" ${4:+-d "$4"}) || { echo "$1 $2: $answer" >&2; return 1; }
+  printf '%s\n' "$answer"
+}
+now() { curl -sS "$CONTROL/clock" | jq -r .now; }
+# later DURATION: moves domain time, as only a development stack can, and waits
+# until everything that became due is done.
+later() {
+  local at
+  at=$(date -u -d "$(now) + $1" +%Y-%m-%dT%H:%M:%SZ)
+  curl -sS -X POST "$CONTROL/clock" -d "{\"now\": \"$at\", \"rate\": 1}" >/dev/null
+  drain
+}
+drain() {
+  for _ in $(seq 300); do
+    [ "$(curl -sS "$CONTROL/drained" | jq .drained)" = true ] && return
+    sleep 0.2
+  done
+  echo "not everything due was done within a minute: $(curl -sS "$CONTROL/drained")" >&2
+  return 1
+}
+date_of() { jq -nc --arg d "$1" '$d | split("-") | {year: (.[0] | tonumber), month: (.[1] | tonumber), day: (.[2] | tonumber)}'; }
+
+SERVICE=services/boiler-breakdown
+TODAY=$(now | cut -c1-10)
+search() { # FROM-DAYS UNTIL-DAYS [EXTRA JSON]
+  local from until
+  from=$(date_of "$(date -u -d "$TODAY + $1 days" +%F)")
+  until=$(date_of "$(date -u -d "$TODAY + $2 days" +%F)")
+  echo "{\"startDate\": $from, \"endDate\": $until, ${3:-\"place\": $PLACE, \"service\": \"$SERVICE\"}}"
+}
+site=$(call GET "/v1/sites:search?pageSize=1" "$DISPATCHER" | jq '.sites[0]')
+PLACE=$(jq -c '{address: (.address + " (rear)"), location}' <<<"$site")
+
+step "A visitor searches: windows with price, reasons and how sure they are"
+offers=$(call POST /v1/slotOffers:search "$VISITOR" "$(search 1 5)")
+jq -r '.offers[:4][] | "\(.window.startTime) – \(.window.endTime)  \(.price.units) \(.price.currencyCode)  on time \(.onTimeProbability)  \(.reasons | join(" "))"' <<<"$offers"
+
+book() { # NAME → the answer of ConfirmHold
+  local slot hold
+  slot=$(call POST /v1/slotOffers:search "$VISITOR" "$(search 1 3)" | jq -r '.offers[0].slotToken')
+  hold=$(call POST /v1/holds "$VISITOR" "{\"slotToken\": \"$slot\", \"requestId\": \"$(new)\"}")
+  call POST "/v1/$(jq -r .name <<<"$hold"):confirm" "$VISITOR" "$(jq -nc --arg token "$(jq -r .holdToken <<<"$hold")" --arg name "$1" --arg id "$(new)" \
+    '{holdToken: $token, customerDetails: {displayName: $name, email: ($name | ascii_downcase | gsub(" "; ".") + "@example.org")}, issue: "No heat since this morning", allowDuplicate: true, requestId: $id}')"
+}
+
+step "She holds the first one and confirms"
+booked=$(book "Maya Example")
+appointment=$(jq -r .appointment.name <<<"$booked")
+jq '.appointment | {name, state, window, price, visit}' <<<"$booked"
+
+step "Her link opens that one appointment, for half an hour"
+opened=$(call POST /v1/appointments:openLink "" "{\"linkToken\": \"$(jq -r .linkToken <<<"$booked")\"}")
+LINK=$(jq -r .accessToken <<<"$opened")
+echo "access token ${LINK:0:12}… for $(jq -r .appointment.name <<<"$opened")"
+
+step "She moves it: the old window is kept until the new one is taken"
+slot=$(call POST /v1/slotOffers:search "$LINK" "$(search 3 6 "\"appointment\": \"$appointment\"")" | jq -r '.offers[0].slotToken')
+moved=$(call POST "/v1/$appointment:reschedule" "$LINK" "{\"slotToken\": \"$slot\", \"etag\": $(jq .appointment.etag <<<"$opened"), \"reason\": \"At work that day\", \"requestId\": \"$(new)\"}")
+jq '{state, window}' <<<"$moved"
+
+step "She cancels; the ledger of promises keeps all of it"
+call POST "/v1/$appointment:cancel" "$LINK" "{\"reason\": \"It works again\", \"requestId\": \"$(new)\"}" | jq '{state, cancelReason}'
+call GET "/v1/$appointment/promises" "$DISPATCHER" | jq -r '.promises[] | "\(.window.startTime)  \(.outcome)  \(.reason)"'
+
+step "Another customer books; the dispatcher plans the day"
+booked=$(book "Noah Example")
+visit=$(jq -r .appointment.visit <<<"$booked")
+order=$(jq -r .appointment.workOrder <<<"$booked")
+area=$(call GET "/v1/$visit" "$DISPATCHER" | jq -r .planningArea)
+day=$(date_of "$(date -u -d "$(jq -r .appointment.window.startTime <<<"$booked")" +%F)")
+call POST "/v1/$area:planDay" "$DISPATCHER" "{\"date\": $day, \"requestId\": \"$(new)\"}" |
+  jq '{name, version, routes: (.routes | length), stops: ([.routes[].stops[]] | length), travel, work, leftovers: ((.leftovers // []) | length)}'
+planned=$(call GET "/v1/$visit" "$DISPATCHER")
+jq '{state, technician, plannedStartTime, window}' <<<"$planned"
+
+step "The technician of that visit works it, from his own device"
+technician=$(jq -r .technician <<<"$planned")
+subject=$(call GET "/v1/members?pageSize=1000" "$ADMINISTRATOR" | jq -r --arg t "$technician" '.members[] | select(.technician == $t) | .subject')
+HIS=$(curl -sS -X POST "$ISSUER/token" -d "{\"subject\": \"$subject\"}" | jq -r .access_token)
+curl -sS -X POST "$CONTROL/clock" -d "{\"now\": \"$(jq -r .plannedStartTime <<<"$planned")\", \"rate\": 1}" >/dev/null
+device=$(new); seq=0; events=
+event() { # MINUTES KIND-JSON
+  seq=$((seq + 1))
+  local at; at=$(date -u -d "$(jq -r .plannedStartTime <<<"$planned") + $1 minutes" +%Y-%m-%dT%H:%M:%SZ)
+  events="$events${events:+, }{\"eventId\": \"$(new)\", \"deviceId\": \"$device\", \"epoch\": 1, \"seq\": $seq, \"occurTime\": \"$at\", \"visit\": \"$visit\", $2}"
+}
+event -20 '"enRoute": {}'
+event 0 '"arrived": {}'
+event 2 '"started": {}'
+event 50 '"completed": {"outcome": "VISIT_OUTCOME_RESOLVED", "note": "Igniter replaced"}'
+later "1 hour"
+call POST /v1/fieldwork:uploadEvents "$HIS" "{\"events\": [$events]}" | jq -c '.results[] | {seq, disposition, reason}'
+call GET "/v1/$visit" "$DISPATCHER" | jq '{state, outcome, arriveTime, finishTime}'
+
+step "First-time fix: provisional at once, final when the fix window is over"
+call GET "/v1/$order" "$DISPATCHER" | jq '{state, fixVerdict}'
+later "31 days"
+call GET "/v1/$order" "$DISPATCHER" | jq '.fixVerdict | {state, finding, judgeTime}'
+
+step "The technician noticed something: a referral, with the customer's consent"
+referral=$(call POST /v1/referrals "$HIS" "{\"referral\": {\"visit\": \"$visit\", \"need\": \"The boiler is 22 years old and burns too much\", \"suggestion\": \"A heat pump\", \"urgency\": \"REFERRAL_URGENCY_NORMAL\", \"consentChannel\": \"CONSENT_CHANNEL_PHONE\"}, \"requestId\": \"$(new)\"}")
+jq '{name, state, owner, acceptDueTime}' <<<"$referral"
+name=$(jq -r .name <<<"$referral")
+accepted=$(call POST "/v1/$name:accept" "$SALES" "{\"etag\": $(jq .etag <<<"$referral"), \"requestId\": \"$(new)\"}")
+jq '{state, acceptTime}' <<<"$accepted"
+won=$(call POST "/v1/$name:recordOutcome" "$SALES" "{\"state\": \"REFERRAL_STATE_WON\", \"value\": {\"currencyCode\": \"USD\", \"units\": \"9400\"}, \"etag\": $(jq .etag <<<"$accepted"), \"requestId\": \"$(new)\"}")
+jq '{state, value, closeTime}' <<<"$won"
+
+step "What the customers were told"
+drain
+curl -sS "$MAILBOX.json" | jq -r '(.messages // .)[-8:][] | "\(.channel // .kind)  \(.to)  \(.subject)"'
+
+step "The measures"
+call GET "/v1/serviceLevels?period.startTime=$(date -u -d "$TODAY - 1 day" +%FT%TZ)&period.endTime=$(date -u -d "$TODAY + 60 days" +%FT%TZ)" "$DISPATCHER" |
+  jq '{requests, offered, booked, windowsKept, windowsMissed, firstTimeFix, doubleBookings}'
