@@ -73,11 +73,13 @@ func TestOffersOnTheDaysTheClocksChange(t *testing.T) {
 		want []string
 	}{
 		{
-			"autumn", dispatch.Date{Year: 2011, Month: time.November, Day: 6},
+			"autumn",
+			dispatch.Date{Year: 2011, Month: time.November, Day: 6},
 			[]string{"Sun 01:00 EDT 3h30m0s", "Sun 02:15 EST 1h45m0s", "Sun 08:00 EST 2h0m0s", "Sun 10:00 EST 2h0m0s", "Sun 13:00 EST 2h0m0s"},
 		},
 		{
-			"spring", dispatch.Date{Year: 2011, Month: time.March, Day: 13},
+			"spring",
+			dispatch.Date{Year: 2011, Month: time.March, Day: 13},
 			[]string{"Sun 01:00 EST 1h30m0s", "Sun 08:00 EDT 2h0m0s", "Sun 10:00 EDT 2h0m0s", "Sun 13:00 EDT 2h0m0s"},
 		},
 	} {

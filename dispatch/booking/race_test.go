@@ -115,7 +115,7 @@ func TestAHoldEndsForOne(t *testing.T) {
 	confirmed, expired := 0, 0
 	// From too late for certain to early enough for certain, however slow the
 	// machine; in between it is a race.
-	leads := []time.Duration{0, 2, 5, 10, 15, 20, 30, 40, 60, 100, 300, 2000} // milliseconds
+	leads := []int{0, 2, 5, 10, 15, 20, 30, 40, 60, 100, 300, 2000} // milliseconds
 	for round := range 24 {
 		now := d.At(0, 7, 0).Add(time.Duration(round) * 15 * time.Minute)
 		d.SetTime(t, now)
@@ -128,7 +128,7 @@ func TestAHoldEndsForOne(t *testing.T) {
 		var theirs dispatch.Hold
 		// The offer lives as long as the hold; let it be a new one for the rival.
 		fresh := d.refresh(t, offer, hold.ExpiresAt.Add(time.Hour))
-		d.tick(t, hold.ExpiresAt.Add(-leads[round%len(leads)]*time.Millisecond))
+		d.tick(t, hold.ExpiresAt.Add(-time.Duration(leads[round%len(leads)])*time.Millisecond))
 		errs := together(2, func(i int) error {
 			var err error
 			if i == 0 {

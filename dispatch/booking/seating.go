@@ -83,7 +83,7 @@ func (s *seating) insert(window dispatch.Span, floor float64, among []int, leave
 	}
 	in, refused := s.live.Insert(s.job, scheduler.Among{Shifts: []int{choices[0].Shift}})
 	if refused != nil {
-		return out, false, nil
+		return out, false, nil //nolint:nilerr // that there is no place is the answer, not a fault
 	}
 	out.shift = s.picture.Shifts[in.Shift]
 	plan := s.live.Plan()

@@ -220,7 +220,7 @@ func (b *Booking) unavailable(ctx context.Context, p dispatch.Principal, offer S
 		for _, o := range others.Offers[:min(len(others.Offers), nextSlots)] {
 			next = append(next, stamp(o.Window.Start)+"/"+stamp(o.Window.End))
 		}
-		refused.With("nextSlots", strings.Join(next, ","))
+		refused = refused.With("nextSlots", strings.Join(next, ","))
 		return nil
 	})
 	if err != nil {
