@@ -222,7 +222,7 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 	}
 	config := grpcapi.Config{
 		Store: store, Ping: store.Ping, Seal: seal, Issuers: issuers, OpenAPI: pb.OpenAPI,
-		Log: slog.New(slog.NewJSONHandler(d.log, nil)), Now: d.clock.now,
+		Log: d.logger(), Now: d.clock.now,
 		Services: services(store, seal),
 	}
 	if change != nil {
@@ -231,6 +231,8 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 	d.serve(t, config)
 	return d
 }
+
+func (d *doors) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(d.log, nil)) }
 
 // services are the use cases as the server of cmd/firstfix has them.
 func services(store *postgres.Store, seal *dispatch.Seal) grpcapi.Services {
@@ -264,12 +266,13 @@ func (d *doors) serve(t *testing.T, config grpcapi.Config) {
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ctx, grpcListener, httpListener) }()
 	d.web = "http://" + httpListener.Addr().String()
-	d.conn, err = grpc.NewClient(grpcListener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(grpcListener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.conn = conn
 	t.Cleanup(func() {
-		d.conn.Close()
+		conn.Close()
 		stop()
 		if err := <-done; err != nil {
 			t.Errorf("stop the server: %v", err)

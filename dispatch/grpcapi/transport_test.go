@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,6 @@ import (
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
-	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
 const hour = time.Hour
@@ -225,23 +223,5 @@ func TestHealthAndReflection(t *testing.T) {
 	}
 	if got := reflect(open(t, func(c *grpcapi.Config) { c.Development = true })); got != codes.OK {
 		t.Errorf("reflection in development: %s", got)
-	}
-}
-
-// The database goes away and comes back: readiness tells, calls are refused with
-// the time to wait, and nothing says why to a client.
-func TestDatabaseAway(t *testing.T) {
-	t.Parallel()
-	d := open(t, nil)
-	d.store.Close()
-	if a := d.ask(t, "GET", "/readyz", ""); a.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("readyz: %s", a.Status)
-	}
-	if a := d.ask(t, "GET", "/healthz", ""); a.StatusCode != http.StatusOK {
-		t.Errorf("healthz: %s", a.Status)
-	}
-	_, err := pb.NewWorkforceServiceClient(d.conn).ListMembers(as(t.Context(), d.token(t, d.tenants[0], admin)), &pb.ListMembersRequest{})
-	if code := status.Code(err); code == codes.OK || strings.Contains(status.Convert(err).Message(), "pool") {
-		t.Errorf("a call: %v", err)
 	}
 }
