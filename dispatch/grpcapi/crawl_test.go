@@ -184,6 +184,15 @@ func (s *side) furnish(t *testing.T) {
 	plan := dispatch.Plan{
 		ID: dispatch.PlanID{}.New(), PlanningArea: s.Area.ID, Date: dispatch.DateOf(s.At(2, 12, 0), s.Zone), State: dispatch.PlanDraft, Author: "member:dispatcher",
 	}
+	planned := dispatch.Commitment{ // Shifts[6] is the first technician's on day 2
+		ID: dispatch.CommitmentID{}.New(), Technician: s.Technicians[0].ID, Shift: s.Shifts[6].ID, Kind: dispatch.CommitmentVisit,
+		State: dispatch.CommitmentPlanned, Visit: visit.ID, Span: dispatch.Span{Start: s.At(2, 8, 0), End: s.At(2, 9, 0)},
+	}
+	logged := dispatch.Referral{
+		ID: dispatch.ReferralID{}.New(), Visit: visit.ID, WorkOrder: work.ID, Site: s.Site.ID, Customer: s.Customer.ID,
+		Technician: s.Technicians[0].ID, Need: "draughts", Urgency: dispatch.UrgencyNormal, ConsentChannel: dispatch.ConsentPhone,
+		State: dispatch.ReferralLogged, LoggedAt: company.Now, AcceptDueAt: company.Now.Add(48 * time.Hour), Version: 1,
+	}
 	s.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.CreateSkill(ctx, dispatch.Skill{ID: dispatch.SkillID(own), DisplayName: own}) },
@@ -224,6 +233,8 @@ func (s *side) furnish(t *testing.T) {
 			func() error { return tx.CreateContact(ctx, contact) },
 			func() error { return tx.CreateOperation(ctx, operation, nil, time.Hour) },
 			func() error { _, err := tx.CreatePlan(ctx, plan); return err },
+			func() error { return tx.CreateCommitment(ctx, planned) },
+			func() error { return tx.CreateReferral(ctx, logged) },
 		} {
 			if err := step(); err != nil {
 				return err
@@ -238,7 +249,7 @@ func (s *side) furnish(t *testing.T) {
 		"Plan": plan.Name(), "PlanningArea": "planningAreas/" + own, "Service": "services/" + own, "Shift": s.Shifts[4].Name(),
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
-		"Referral": dispatch.ReferralID{}.New().Name(),
+		"Referral": logged.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name
 	}
