@@ -13,7 +13,7 @@ const (
 	wholeCells = 4 << 20
 	// annealedShare is how much of the budget goes to ruin and recreate before
 	// the genetic search takes over.
-	annealedShare = 0.2
+	annealedShare = 0.25
 )
 
 // solve picks how to search: ruin and recreate on the whole problem or by parts,

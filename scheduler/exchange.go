@@ -29,7 +29,7 @@ func (d *breeder) exchange(mother, father *member) [][]int32 {
 	whole := d.rng.below(2) == 0 // the father's routes
 	served := make([]bool, len(in))
 	for _, f := range d.overlapping(father, in, out, len(gone)) {
-		slot := d.slot(gone, child)
+		slot := d.slot(gone, child, f)
 		if slot < 0 {
 			continue
 		}
@@ -97,14 +97,16 @@ func (d *breeder) overlapping(m *member, in []int32, out []bool, k int) []int32 
 	return found[:min(k, len(found))]
 }
 
-// slot is a shift that went and whose place is free.
-func (d *breeder) slot(gone []int32, child [][]int32) int32 {
+// slot is a shift that went and can take over the route of shift f: f itself, or
+// one that is like it.
+func (d *breeder) slot(gone []int32, child [][]int32, f int32) int32 {
+	slot := int32(-1)
 	for _, v := range gone {
-		if child[v] == nil {
-			return v
+		if child[v] == nil && (v == f || (slot < 0 && d.g.s.kind[v] == d.g.s.kind[f])) {
+			slot = v
 		}
 	}
-	return -1
+	return slot
 }
 
 // place inserts a job where its windows and those of the neighbours could agree
@@ -114,7 +116,7 @@ func (d *breeder) place(child [][]int32, j int32) {
 	me := &l.single[j]
 	best, bestRoute, bestAt := forbidden, int32(-1), 0
 	for v := range l.r {
-		if len(child[v]) == 0 && bestRoute >= 0 && v > 0 && len(child[v-1]) == 0 {
+		if !l.allowed(j, v) || (len(child[v]) == 0 && bestRoute >= 0 && v > 0 && len(child[v-1]) == 0) {
 			continue
 		}
 		from := l.first(v)
@@ -134,7 +136,7 @@ func (d *breeder) place(child [][]int32, j int32) {
 		}
 	}
 	if bestRoute < 0 {
-		bestRoute = 0
+		bestRoute = d.g.s.able[d.g.s.p.class[j]][0]
 		bestAt = len(child[bestRoute])
 	}
 	child[bestRoute] = slices.Insert(child[bestRoute], bestAt, j)

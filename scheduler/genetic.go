@@ -142,7 +142,12 @@ func (d *breeder) scatter() {
 	d.rng.shuffle(order)
 	used := max(s.used, 1)
 	for i, j := range order {
-		jobs[i%used] = append(jobs[i%used], j)
+		able := s.able[s.p.class[j]]
+		v := int32(i % used)
+		if d.l.restricted || int(v) >= len(able) {
+			v = able[d.rng.below(len(able))]
+		}
+		jobs[v] = append(jobs[v], j)
 	}
 	d.l.set(jobs)
 	d.educate()

@@ -18,6 +18,8 @@ type local struct {
 	row  int // stride of legs
 
 	perMetre, perSecond int64
+	sameEnds            bool // tails may change routes
+	restricted          bool // some job may not be on some shift
 
 	location   []int32
 	next, prev []int32
@@ -48,9 +50,7 @@ type local struct {
 // localNeighbours is the width of the granular lists, as published.
 const localNeighbours = 40
 
-// suits reports whether the local search knows all rules of the problem. It is
-// for shifts that are alike: where technicians start from home, or only some may
-// do a job, ruin and recreate was better in every comparison.
+// suits reports whether the local search knows all rules of the problem.
 func (p *Problem) suits() bool {
 	if !p.allPlain || p.dims > 1 || len(p.profiles) != 1 || len(p.shifts) == 0 || p.profiles[0].out == nil {
 		return false
@@ -65,12 +65,12 @@ func (p *Problem) suits() bool {
 		s := &p.shifts[v]
 		// An empty route must cost nothing, hence begin and end at one place.
 		if s.begin != s.end || s.own || s.maxJobs > 0 || s.maxTravel > 0 || s.maxDistance > 0 || s.fixed != a.fixed ||
-			s.end != a.end || s.limit != a.limit || s.ready != a.ready || s.perMetre != a.perMetre || s.perSecond != a.perSecond {
+			s.perMetre != a.perMetre || s.perSecond != a.perSecond {
 			return false
 		}
 	}
 	for _, f := range p.fits {
-		if f != 0 {
+		if f != 0 && f != forbidden {
 			return false
 		}
 	}
@@ -82,7 +82,7 @@ func newLocal(p *Problem, rng random) *local {
 	size := n + 2*r
 	l := &local{
 		p: p, rng: rng, n: n, r: r, legs: p.profiles[0].out, row: p.profiles[0].stride,
-		perMetre: p.shifts[0].perMetre, perSecond: p.shifts[0].perSecond,
+		perMetre: p.shifts[0].perMetre, perSecond: p.shifts[0].perSecond, sameEnds: true,
 		location: make([]int32, size), next: make([]int32, size), prev: make([]int32, size),
 		in: make([]int32, size), pos: make([]int32, size),
 		single: make([]segment, size), before: make([]segment, size), after: make([]segment, size),
@@ -109,6 +109,10 @@ func newLocal(p *Problem, rng random) *local {
 		if s.stock != nil && p.dims == 1 {
 			l.capacity[v] = s.stockOf(0)
 		}
+		l.sameEnds = l.sameEnds && s.end == p.shifts[0].end && s.limit == p.shifts[0].limit
+	}
+	for _, f := range p.fits {
+		l.restricted = l.restricted || f == forbidden
 	}
 	l.compileNear()
 	return l
@@ -128,6 +132,10 @@ func (l *local) price(g leg) int64 {
 func (l *local) arc(a, b int32) int64 { return l.price(l.leg(a, b)) }
 
 func (l *local) travel(a, b int32) int32 { return l.leg(a, b).seconds }
+
+func (l *local) allowed(j, v int32) bool {
+	return !l.restricted || l.p.fits[int(l.p.class[j])*int(l.r)+int(v)] != forbidden
+}
 
 // set loads a plan. Every job must be in it.
 func (l *local) set(jobs [][]int32) {
@@ -279,7 +287,7 @@ func (l *local) toEmpty(u int32) bool {
 		return false
 	}
 	for v := range l.r {
-		if l.routeSize[v] > 0 {
+		if l.routeSize[v] > 0 || !l.allowed(u, v) {
 			continue
 		}
 		return l.relocate(u, l.first(v), 1, false) || l.tails(u, l.first(v))

@@ -31,7 +31,7 @@ func (l *local) relocate(u, v int32, count int, reversed bool) bool {
 		delta -= l.p.shifts[a].fixed
 	}
 	old := l.routePen[a] + l.routePen[b]
-	if delta >= old {
+	if delta >= old || !l.allowed(u, b) || !l.allowed(x, b) {
 		return false
 	}
 	load := l.demand[u]
@@ -81,7 +81,7 @@ func (l *local) swap(u, v int32, nu, nv int) bool {
 	delta := l.price(inA) + l.price(outA) + l.price(inB) + l.price(outB) -
 		l.arc(pu, u) - l.arc(x, xu) - l.arc(pv, v) - l.arc(w, wv)
 	old := l.routePen[a] + l.routePen[b]
-	if delta >= old {
+	if delta >= old || !l.allowed(u, b) || !l.allowed(x, b) || !l.allowed(v, a) || !l.allowed(w, a) {
 		return false
 	}
 	loadU, loadV := l.load[x]-l.load[pu], l.load[w]-l.load[pv]
@@ -113,12 +113,16 @@ func (l *local) swap(u, v int32, nu, nv int) bool {
 
 // tails lets what follows v follow u and the other way round.
 func (l *local) tails(u, v int32) bool {
+	if !l.sameEnds {
+		return false
+	}
 	a, b := l.in[u], l.in[v]
 	x, y := l.next[u], l.next[v]
 	if x >= l.n && y >= l.n {
 		return false
 	}
-	// The ends stay with their routes, and lie at one place.
+	// The ends stay with their routes: where a tail is empty its end is at the
+	// same place as the other's.
 	toY, toX := l.leg(u, y), l.leg(v, x)
 	delta := l.price(toY) + l.price(toX) - l.arc(u, x) - l.arc(v, y)
 	if l.routeSize[b] == 0 {
@@ -138,7 +142,7 @@ func (l *local) tails(u, v int32) bool {
 		return false
 	}
 	delta += l.penalty(b, joinWarp(l.before[v], l.after[x], toX.seconds), loadB)
-	if delta >= 0 {
+	if delta >= 0 || !l.tailsAllowed(x, y, a, b) {
 		return false
 	}
 	l.moves++
@@ -158,6 +162,23 @@ func (l *local) tails(u, v int32) bool {
 	}
 	l.refresh(a)
 	l.refresh(b)
+	return true
+}
+
+func (l *local) tailsAllowed(x, y, a, b int32) bool {
+	if !l.restricted {
+		return true
+	}
+	for ; x < l.n; x = l.next[x] {
+		if !l.allowed(x, b) {
+			return false
+		}
+	}
+	for ; y < l.n; y = l.next[y] {
+		if !l.allowed(y, a) {
+			return false
+		}
+	}
 	return true
 }
 
