@@ -62,7 +62,7 @@ func TestBadInputsOfSearchAndHold(t *testing.T) {
 			return err
 		}
 	}
-	token := d.offers(t, visitor, d.request(1))[0].GetSlotToken()
+	token := d.offers(visitor, t, d.request(1))[0].GetSlotToken()
 	create := func(ctx context.Context, change func(*pb.CreateHoldRequest)) func() error {
 		return func() error {
 			req := &pb.CreateHoldRequest{SlotToken: token, RequestId: uuid.NewString()}
@@ -71,12 +71,12 @@ func TestBadInputsOfSearchAndHold(t *testing.T) {
 			return err
 		}
 	}
-	hold := d.held(t, visitor, 2)
+	hold := d.held(visitor, t, 2)
 	used := uuid.NewString()
 	if err := create(visitor, func(r *pb.CreateHoldRequest) { r.RequestId = used })(); err != nil {
 		t.Fatal(err)
 	}
-	other := d.offers(t, visitor, d.request(3))[0].GetSlotToken()
+	other := d.offers(visitor, t, d.request(3))[0].GetSlotToken()
 	altered := []byte(token)
 	altered[40] ^= 1
 	place := func(r *pb.SearchSlotOffersRequest) *pb.Place {
@@ -121,7 +121,7 @@ func TestBadInputsOfConfirmation(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t)
 	visitor := d.visitor(t)
-	hold := d.held(t, visitor, 1)
+	hold := d.held(visitor, t, 1)
 	try := func(ctx context.Context, change func(*pb.ConfirmHoldRequest)) func() error {
 		return func() error {
 			req := confirm(hold)
@@ -160,7 +160,7 @@ func TestBadInputsOfConfirmation(t *testing.T) {
 		}), codes.InvalidArgument, dispatch.ReasonInvalidRequest, "window.start_time"},
 		{"F16", "a customer that is not there", func() error {
 			dispatcher := d.member(t, "dispatcher")
-			own := d.held(t, dispatcher, 3)
+			own := d.held(dispatcher, t, 3)
 			req := confirm(own)
 			req.CustomerDetails, req.Customer = nil, dispatch.CustomerID{}.New().Name()
 			_, err := d.ConfirmHold(dispatcher, req)
@@ -172,13 +172,13 @@ func TestBadInputsOfConfirmation(t *testing.T) {
 		{"F08", "notes with script and formula", try(visitor, func(*pb.ConfirmHoldRequest) {}), codes.OK, "", ""},
 		{"F02", "hold already converted", try(visitor, func(*pb.ConfirmHoldRequest) {}), codes.FailedPrecondition, dispatch.ReasonHoldConsumed, ""},
 		{"F10", "the same again on the same day", func() error {
-			_, err := d.ConfirmHold(visitor, confirm(d.held(t, visitor, 1)))
+			_, err := d.ConfirmHold(visitor, confirm(d.held(visitor, t, 1)))
 			return err
 		}, codes.FailedPrecondition, dispatch.ReasonDuplicateSuspected, ""},
 	} {
 		row.check(t)
 	}
-	late := d.held(t, visitor, 2)
+	late := d.held(visitor, t, 2)
 	d.SetTime(t, late.GetExpireTime().AsTime().Add(time.Millisecond))
 	badInput{"F01", "hold expired a millisecond ago", func() error {
 		_, err := d.ConfirmHold(visitor, confirm(late))
@@ -190,7 +190,7 @@ func TestBadInputsOfChanges(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t)
 	visitor, dispatcher := d.visitor(t), d.member(t, "dispatcher")
-	booked, err := d.ConfirmHold(visitor, confirm(d.held(t, visitor, 1)))
+	booked, err := d.ConfirmHold(visitor, confirm(d.held(visitor, t, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestBadInputsOfChanges(t *testing.T) {
 	}
 	link := as(t.Context(), opened.GetAccessToken())
 	slot := func(day int) string {
-		return d.offers(t, dispatcher, &pb.SearchSlotOffersRequest{
+		return d.offers(dispatcher, t, &pb.SearchSlotOffersRequest{
 			Subject: &pb.SearchSlotOffersRequest_Appointment{Appointment: a.GetName()}, StartDate: d.date(day), EndDate: d.date(day + 1),
 		})[0].GetSlotToken()
 	}

@@ -93,7 +93,7 @@ func (d *desk) request(day int) *pb.SearchSlotOffersRequest {
 	}
 }
 
-func (d *desk) offers(t *testing.T, ctx context.Context, req *pb.SearchSlotOffersRequest) []*pb.SlotOffer {
+func (d *desk) offers(ctx context.Context, t *testing.T, req *pb.SearchSlotOffersRequest) []*pb.SlotOffer {
 	t.Helper()
 	found, err := d.SearchSlotOffers(ctx, req)
 	if err != nil || len(found.GetOffers()) == 0 {
@@ -102,9 +102,9 @@ func (d *desk) offers(t *testing.T, ctx context.Context, req *pb.SearchSlotOffer
 	return found.GetOffers()
 }
 
-func (d *desk) held(t *testing.T, ctx context.Context, day int) *pb.Hold {
+func (d *desk) held(ctx context.Context, t *testing.T, day int) *pb.Hold {
 	t.Helper()
-	hold, err := d.CreateHold(ctx, &pb.CreateHoldRequest{SlotToken: d.offers(t, ctx, d.request(day))[0].GetSlotToken(), RequestId: uuid.NewString()})
+	hold, err := d.CreateHold(ctx, &pb.CreateHoldRequest{SlotToken: d.offers(ctx, t, d.request(day))[0].GetSlotToken(), RequestId: uuid.NewString()})
 	if err != nil {
 		t.Fatalf("hold: %v", err)
 	}
@@ -129,7 +129,7 @@ func TestABookingOverTheWire(t *testing.T) {
 	if err != nil || needs.GetService().GetDisplayName() != "Lamp repair" || len(needs.GetTiers()) != 1 || needs.GetFields()[0].GetNeed() != pb.FieldNeed_FIELD_NEED_REQUIRED {
 		t.Fatalf("requirements %v, %v", needs, err)
 	}
-	offer := d.offers(t, visitor, d.request(1))[0]
+	offer := d.offers(visitor, t, d.request(1))[0]
 	if offer.GetWindow().GetTimeZone() != "America/New_York" || offer.GetPrice().GetUnits() != 49 || offer.GetTier() != "services/lamp/tiers/standard" ||
 		offer.GetEstimateQuality() != pb.EstimateQuality_ESTIMATE_QUALITY_COARSE || offer.GetOnTimeProbability() <= 0 || len(offer.GetReasons()) == 0 {
 		t.Errorf("offer %v", offer)
@@ -173,7 +173,7 @@ func (d *desk) changeThroughLink(t *testing.T, booked *pb.ConfirmHoldResponse) {
 		Subject: &pb.SearchSlotOffersRequest_Appointment{Appointment: name}, StartDate: d.date(2), EndDate: d.date(3),
 	}
 	moved, err := d.RescheduleAppointment(link, &pb.RescheduleAppointmentRequest{
-		Name: name, SlotToken: d.offers(t, link, move)[1].GetSlotToken(), Etag: booked.GetAppointment().GetEtag(), RequestId: uuid.NewString(),
+		Name: name, SlotToken: d.offers(link, t, move)[1].GetSlotToken(), Etag: booked.GetAppointment().GetEtag(), RequestId: uuid.NewString(),
 	})
 	if err != nil || moved.GetPromise() != 2 || !moved.GetWindow().GetStartTime().AsTime().Equal(d.At(2, 10, 0)) {
 		t.Fatalf("moved %v, %v", moved, err)
@@ -221,7 +221,7 @@ func TestABookingByHTTP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close() //nolint:errcheck // read to its end
+		defer answer.Body.Close()
 		text, err := io.ReadAll(answer.Body)
 		if err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("POST %s: %d %s, %v", path, answer.StatusCode, text, err)
