@@ -173,19 +173,8 @@ func (u *upload) siftOne(ctx context.Context, tx dispatch.Tx, i int, now time.Ti
 	}
 	r.Flags = flagsOf(s.Event, now, known)
 	known.add(s.Event, hash)
-	fault := s.Fault
 	switch {
-	case foreign[deviceEpoch{s.Event.Device, s.Event.Epoch}]:
-		fault = dispatch.Refuse(dispatch.ReasonAccessDenied, "", "this installation of the app belongs to another technician; start a new epoch")
-	case fault != nil:
-	case s.Event.OccurredAt.Before(now.Add(-maxEventAge)) || s.Event.OccurredAt.After(now.Add(maxClockAhead)):
-		fault = dispatch.InvalidField(dispatch.ReasonEventOutOfRange, "occur_time", "%s is not within %d days before and %d after now",
-			s.Event.OccurredAt.Format(time.RFC3339), int(maxEventAge.Hours()/24), int(maxClockAhead.Hours()/24))
-	}
-	switch {
-	case fault != nil:
-		s.Event.Disposition, s.Event.Reason = dispatch.EventRejected, string(fault.Reason)
-		r.Status, r.Err = Rejected, fault
+	case u.reject(s, now, foreign, r):
 		return true, nil
 	case s.Event.Visit.IsZero():
 		s.Event.Disposition = dispatch.EventTaken
@@ -193,6 +182,25 @@ func (u *upload) siftOne(ctx context.Context, tx dispatch.Tx, i int, now time.Ti
 		return true, nil
 	}
 	return false, nil
+}
+
+// reject finds what can never be right about an event, whatever its visit.
+func (u *upload) reject(s *Submitted, now time.Time, foreign map[deviceEpoch]bool, r *Result) bool {
+	at := s.Event.OccurredAt
+	switch {
+	case foreign[deviceEpoch{s.Event.Device, s.Event.Epoch}]:
+		r.Err = dispatch.Refuse(dispatch.ReasonAccessDenied, "", "this installation of the app belongs to another technician; start a new epoch")
+	case s.Fault != nil:
+		r.Err = s.Fault
+	case at.Before(now.Add(-maxEventAge)) || at.After(now.Add(maxClockAhead)):
+		r.Err = dispatch.InvalidField(dispatch.ReasonEventOutOfRange, "occur_time", "%s is not within %d days before and %d after now",
+			at.Format(time.RFC3339), int(maxEventAge.Hours()/24), int(maxClockAhead.Hours()/24))
+	default:
+		return false
+	}
+	s.Event.Disposition, s.Event.Reason = dispatch.EventRejected, string(r.Err.Reason)
+	r.Status = Rejected
+	return true
 }
 
 // again answers an event whose id is taken: by itself, or by another content,
@@ -227,7 +235,8 @@ func (u *upload) add(ctx context.Context, tx dispatch.Tx, which []int, result fu
 	for _, id := range added {
 		isNew[id] = true
 	}
-	for n, e := range events {
+	for _, i := range which {
+		e := u.batch[i].Event
 		if isNew[e.ID] {
 			continue
 		}
@@ -239,7 +248,7 @@ func (u *upload) add(ctx context.Context, tx dispatch.Tx, which []int, result fu
 		if err != nil {
 			return err
 		}
-		if err := u.again(ctx, tx, e, hash, stored[e.ID], result(which[n])); err != nil {
+		if err := u.again(ctx, tx, e, hash, stored[e.ID], result(i)); err != nil {
 			return err
 		}
 	}

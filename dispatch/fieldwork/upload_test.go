@@ -76,7 +76,7 @@ func TestArrivalOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.SetTime(t, w.At(0, 18, 0))
-	random := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(7, 7))
 	trips := func(visit dispatch.VisitID, start time.Time) []dispatch.FieldEvent {
 		phone, tablet := newPhone(), newPhone()
 		return append(phone.trip(visit, start, dispatch.EventCompleted),

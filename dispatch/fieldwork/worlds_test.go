@@ -32,7 +32,7 @@ func TestVerdictsAreThoseOfAnOracle(t *testing.T) {
 			t.Run(w.Technicians[technician].DisplayName, func(t *testing.T) {
 				t.Parallel()
 				for n := technician; n < *worlds && !t.Failed(); n += len(w.Technicians) {
-					newSmallWorld(t, w, technician, uint64(n)).compare(t, now, seen[technician]) //nolint:gosec // a seed
+					newSmallWorld(t, w, technician, uint64(n)).compare(t, now, seen[technician])
 				}
 			})
 		}
@@ -67,7 +67,7 @@ type smallWorld struct {
 
 func newSmallWorld(t *testing.T, w *world, technician int, seed uint64) *smallWorld {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 22)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(seed, 22))
 	s := &smallWorld{
 		world: w, technician: technician, seed: seed, random: random, site: w.newSite(t), asset: dispatch.AssetID{}.New(),
 		said: map[dispatch.WorkOrderID][][]dispatch.FieldEvent{},

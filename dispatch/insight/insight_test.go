@@ -142,7 +142,7 @@ func newLedger(t testing.TB) *ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) }) //nolint:errcheck // the database goes with the test
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
 	return &ledger{Company: c, conn: conn}
 }
 
