@@ -128,7 +128,7 @@ func TestSampleCity(t *testing.T) {
 			t.Errorf("progress is not shown:\n%s", errs)
 		}
 	}
-	if first.Technicians != 40 || first.Customers != 800 || first.Sites != 800 || first.Assets != 400 || first.WorkOrders != 120 || first.Shifts < 600 {
+	if first.Technicians != 40 || first.Customers != 800 || first.Sites != 800 || first.Assets != 400 || first.WorkOrders != 240 || first.Shifts < 600 {
 		t.Errorf("made %+v", first.Loaded)
 	}
 	names := map[string]bool{}

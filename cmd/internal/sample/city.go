@@ -13,7 +13,7 @@ const (
 	rows, columns = 5, 4
 	perArea       = 10 // technicians
 	customerCount = 800
-	openCount     = 120 // work orders nobody has planned yet
+	openCount     = 240 // work orders nobody has planned yet
 	// zone is the city's, which its tenant has too.
 	zone = "America/New_York"
 	// The city lies in the country, 17 by 22 kilometres around its market.
