@@ -104,53 +104,95 @@ func plain[S ~string](m Machine[S]) MachineTable {
 // The machines.
 var (
 	WorkOrderMachine = Machine[WorkOrderState]{"work order", "work_orders", []Row[WorkOrderState]{
-		{WorkOrderOpen, true, []WorkOrderState{WorkOrderScheduled, WorkOrderInProgress, WorkOrderCancelled},
-			"to be solved; nobody has promised when"},
-		{WorkOrderScheduled, true, []WorkOrderState{WorkOrderOpen, WorkOrderInProgress, WorkOrderCancelled},
-			"a customer was promised an arrival window"},
-		{WorkOrderInProgress, false, []WorkOrderState{WorkOrderOpen, WorkOrderResolved, WorkOrderCancelled},
-			"a technician is there, or what was resolved was opened again"},
+		{
+			WorkOrderOpen, true,
+			[]WorkOrderState{WorkOrderScheduled, WorkOrderInProgress, WorkOrderCancelled},
+			"to be solved; nobody has promised when",
+		},
+		{
+			WorkOrderScheduled, true,
+			[]WorkOrderState{WorkOrderOpen, WorkOrderInProgress, WorkOrderCancelled},
+			"a customer was promised an arrival window",
+		},
+		{
+			WorkOrderInProgress, false,
+			[]WorkOrderState{WorkOrderOpen, WorkOrderResolved, WorkOrderCancelled},
+			"a technician is there, or what was resolved was opened again",
+		},
 		// A late event or a dispute opens it again.
-		{WorkOrderResolved, false, []WorkOrderState{WorkOrderInProgress},
-			"solved; its fix window runs or has run"},
+		{
+			WorkOrderResolved, false,
+			[]WorkOrderState{WorkOrderInProgress},
+			"solved; its fix window runs or has run",
+		},
 		{WorkOrderCancelled, false, nil, "not wanted any more"},
 	}}
 	HoldMachine = Machine[HoldState]{"hold", "holds", []Row[HoldState]{
-		{HoldHeld, true, []HoldState{HoldConfirmed, HoldReleased, HoldExpired},
-			"keeps a window for its holder until it expires"},
+		{
+			HoldHeld, true,
+			[]HoldState{HoldConfirmed, HoldReleased, HoldExpired},
+			"keeps a window for its holder until it expires",
+		},
 		{HoldConfirmed, false, nil, "became an appointment"},
 		{HoldReleased, false, nil, "given up by its holder"},
 		{HoldExpired, false, nil, "not confirmed in time"},
 	}}
 	AppointmentMachine = Machine[AppointmentState]{"appointment", "appointments", []Row[AppointmentState]{
-		{AppointmentConfirmed, true, []AppointmentState{AppointmentClosed, AppointmentCancelled},
-			"an arrival window is promised"},
+		{
+			AppointmentConfirmed, true,
+			[]AppointmentState{AppointmentClosed, AppointmentCancelled},
+			"an arrival window is promised",
+		},
 		{AppointmentClosed, false, nil, "its visit is over"},
 		{AppointmentCancelled, false, nil, "given up before the visit"},
 	}}
 	// Technicians work offline: an event may be missing, so that a visit jumps
 	// ahead, never back.
 	VisitMachine = Machine[VisitState]{"visit", "visits", []Row[VisitState]{
-		{VisitUnassigned, true, []VisitState{VisitPlanned, VisitCancelled},
-			"no technician is meant to make it"},
-		{VisitPlanned, true, []VisitState{VisitUnassigned, VisitEnRoute, VisitOnSite, VisitInProgress, VisitClosed, VisitCancelled},
-			"a commitment says who and when"},
-		{VisitEnRoute, false, []VisitState{VisitOnSite, VisitInProgress, VisitClosed, VisitCancelled},
-			"the technician has set off"},
-		{VisitOnSite, false, []VisitState{VisitInProgress, VisitClosed, VisitCancelled},
-			"the technician has arrived"},
-		{VisitInProgress, false, []VisitState{VisitClosed, VisitCancelled},
-			"work has begun"},
+		{
+			VisitUnassigned, true,
+			[]VisitState{VisitPlanned, VisitCancelled},
+			"no technician is meant to make it",
+		},
+		{
+			VisitPlanned, true,
+			[]VisitState{VisitUnassigned, VisitEnRoute, VisitOnSite, VisitInProgress, VisitClosed, VisitCancelled},
+			"a commitment says who and when",
+		},
+		{
+			VisitEnRoute, false,
+			[]VisitState{VisitOnSite, VisitInProgress, VisitClosed, VisitCancelled},
+			"the technician has set off",
+		},
+		{
+			VisitOnSite, false,
+			[]VisitState{VisitInProgress, VisitClosed, VisitCancelled},
+			"the technician has arrived",
+		},
+		{
+			VisitInProgress, false,
+			[]VisitState{VisitClosed, VisitCancelled},
+			"work has begun",
+		},
 		{VisitClosed, false, nil, "over, with an outcome"},
 		{VisitCancelled, false, nil, "not made"},
 	}}
 	CommitmentMachine = Machine[CommitmentState]{"commitment", "commitments", []Row[CommitmentState]{
-		{CommitmentHeld, true, []CommitmentState{CommitmentPlanned, CommitmentReleased},
-			"time kept for a hold"},
-		{CommitmentPlanned, true, []CommitmentState{CommitmentUnderWay, CommitmentDone, CommitmentReleased},
-			"time planned for a visit, break or absence"},
-		{CommitmentUnderWay, false, []CommitmentState{CommitmentDone, CommitmentReleased},
-			"the visit has begun: it may overlap others, since reality is never refused"},
+		{
+			CommitmentHeld, true,
+			[]CommitmentState{CommitmentPlanned, CommitmentReleased},
+			"time kept for a hold",
+		},
+		{
+			CommitmentPlanned, true,
+			[]CommitmentState{CommitmentUnderWay, CommitmentDone, CommitmentReleased},
+			"time planned for a visit, break or absence",
+		},
+		{
+			CommitmentUnderWay, false,
+			[]CommitmentState{CommitmentDone, CommitmentReleased},
+			"the visit has begun: it may overlap others, since reality is never refused",
+		},
 		{CommitmentDone, false, nil, "the visit is over"},
 		{CommitmentReleased, false, nil, "the time is free again"},
 	}}
@@ -160,18 +202,36 @@ var (
 		{PlanSuperseded, false, nil, "a later version took its place"},
 	}}
 	ReferralMachine = Machine[ReferralState]{"referral", "referrals", []Row[ReferralState]{
-		{ReferralLogged, true, []ReferralState{ReferralRouted, ReferralAccepted, ReferralDeclined, ReferralExpired},
-			"noticed by a technician; nobody could be named to own it"},
-		{ReferralRouted, true, []ReferralState{ReferralAccepted, ReferralDeclined, ReferralExpired},
-			"given to an owner, whose clock runs"},
-		{ReferralAccepted, false, []ReferralState{ReferralContacted, ReferralQualified, ReferralQuoted, ReferralWon, ReferralLost, ReferralDeclined},
-			"the owner works on it"},
-		{ReferralContacted, false, []ReferralState{ReferralQualified, ReferralQuoted, ReferralWon, ReferralLost},
-			"the customer was spoken to"},
-		{ReferralQualified, false, []ReferralState{ReferralQuoted, ReferralWon, ReferralLost},
-			"it is a real opportunity"},
-		{ReferralQuoted, false, []ReferralState{ReferralWon, ReferralLost},
-			"the customer has a price"},
+		{
+			ReferralLogged, true,
+			[]ReferralState{ReferralRouted, ReferralAccepted, ReferralDeclined, ReferralExpired},
+			"noticed by a technician; nobody could be named to own it",
+		},
+		{
+			ReferralRouted, true,
+			[]ReferralState{ReferralAccepted, ReferralDeclined, ReferralExpired},
+			"given to an owner, whose clock runs",
+		},
+		{
+			ReferralAccepted, false,
+			[]ReferralState{ReferralContacted, ReferralQualified, ReferralQuoted, ReferralWon, ReferralLost, ReferralDeclined},
+			"the owner works on it",
+		},
+		{
+			ReferralContacted, false,
+			[]ReferralState{ReferralQualified, ReferralQuoted, ReferralWon, ReferralLost},
+			"the customer was spoken to",
+		},
+		{
+			ReferralQualified, false,
+			[]ReferralState{ReferralQuoted, ReferralWon, ReferralLost},
+			"it is a real opportunity",
+		},
+		{
+			ReferralQuoted, false,
+			[]ReferralState{ReferralWon, ReferralLost},
+			"the customer has a price",
+		},
 		{ReferralWon, false, nil, "sold, with its value"},
 		{ReferralLost, false, nil, "not sold, with the reason"},
 		{ReferralDeclined, false, nil, "sales does not take it, with the reason"},

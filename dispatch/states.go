@@ -13,6 +13,7 @@ type (
 	FixState         string
 )
 
+// The states, by entity; docs/states.md says what each means.
 const (
 	WorkOrderOpen       WorkOrderState = "open"
 	WorkOrderScheduled  WorkOrderState = "scheduled"

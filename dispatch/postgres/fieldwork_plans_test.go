@@ -66,7 +66,7 @@ func TestFieldStatementsUseIndexes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer super.Close(t.Context()) //nolint:errcheck // the database goes with the test
+	defer super.Close(t.Context())
 	if _, err := super.Exec(t.Context(), strings.ReplaceAll(crowdSQL, "%tenant%", b.tenant.String()), pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestStatesAreTheSameEverywhere(t *testing.T) {
 
 	page := renderStates()
 	if *update {
-		if err := os.WriteFile(statesPage, []byte(page), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(statesPage, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func stateChecks(t *testing.T) map[string]map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // the database goes with the test
+	defer conn.Close(t.Context())
 	rows, err := conn.Query(t.Context(), `
 		SELECT c.conrelid::regclass::text, pg_get_constraintdef(c.oid)
 		FROM pg_constraint c
