@@ -47,6 +47,7 @@ PLACE=$(jq -c '{address: (.address + " (rear)"), location}' <<<"$site")
 
 step "A visitor searches: windows with price, reasons and how sure they are"
 offers=$(call POST /v1/slotOffers:search "$VISITOR" "$(search 1 5)")
+[ "$(jq ".offers | length" <<<"$offers")" != 0 ] || { echo "no offers: the sample has shifts for three weeks, and the journey moves the clock past them; start again with make run ARGS=--fresh" >&2; exit 1; }
 jq -r '.offers[:4][] | "\(.window.startTime) – \(.window.endTime)  \(.price.units) \(.price.currencyCode)  on time \(.onTimeProbability)  \(.reasons | join(" "))"' <<<"$offers"
 
 book() { # NAME → the answer of ConfirmHold
@@ -89,7 +90,8 @@ jq '{state, technician, plannedStartTime, window}' <<<"$planned"
 
 step "The technician of that visit works it, from his own device"
 technician=$(jq -r .technician <<<"$planned")
-subject=$(call GET "/v1/members?pageSize=1000" "$ADMINISTRATOR" | jq -r --arg t "$technician" '.members[] | select(.technician == $t) | .subject')
+subject=journey-${technician#technicians/}
+call POST /v1/members:grantRole "$ADMINISTRATOR" "{\"member\": {\"issuer\": \"$ISSUER\", \"subject\": \"$subject\", \"role\": \"ROLE_TECHNICIAN\", \"displayName\": \"The technician\", \"technician\": \"$technician\"}, \"requestId\": \"$(new)\"}" >/dev/null
 HIS=$(curl -sS -X POST "$ISSUER/token" -d "{\"subject\": \"$subject\"}" | jq -r .access_token)
 curl -sS -X POST "$CONTROL/clock" -d "{\"now\": \"$(jq -r .plannedStartTime <<<"$planned")\", \"rate\": 1}" >/dev/null
 device=$(new); seq=0; events=
@@ -103,16 +105,11 @@ event 0 '"arrived": {}'
 event 2 '"started": {}'
 event 50 '"completed": {"outcome": "VISIT_OUTCOME_RESOLVED", "note": "Igniter replaced"}'
 later "1 hour"
-call POST /v1/fieldwork:uploadEvents "$HIS" "{\"events\": [$events]}" | jq -c '.results[] | {seq, disposition, reason}'
+call POST /v1/fieldwork:uploadEvents "$HIS" "{\"events\": [$events]}" | jq -c '.results[] | .status'
 call GET "/v1/$visit" "$DISPATCHER" | jq '{state, outcome, arriveTime, finishTime}'
 
-step "First-time fix: provisional at once, final when the fix window is over"
-call GET "/v1/$order" "$DISPATCHER" | jq '{state, fixVerdict}'
-later "31 days"
-call GET "/v1/$order" "$DISPATCHER" | jq '.fixVerdict | {state, finding, judgeTime}'
-
 step "The technician noticed something: a referral, with the customer's consent"
-referral=$(call POST /v1/referrals "$HIS" "{\"referral\": {\"visit\": \"$visit\", \"need\": \"The boiler is 22 years old and burns too much\", \"suggestion\": \"A heat pump\", \"urgency\": \"REFERRAL_URGENCY_NORMAL\", \"consentChannel\": \"CONSENT_CHANNEL_PHONE\"}, \"requestId\": \"$(new)\"}")
+referral=$(call POST "/v1/referrals?requestId=$(new)" "$HIS" "{\"visit\": \"$visit\", \"need\": \"The boiler is 22 years old and burns too much\", \"suggestion\": \"A heat pump\", \"urgency\": \"REFERRAL_URGENCY_NORMAL\", \"consentChannel\": \"CONSENT_CHANNEL_PHONE\"}")
 jq '{name, state, owner, acceptDueTime}' <<<"$referral"
 name=$(jq -r .name <<<"$referral")
 accepted=$(call POST "/v1/$name:accept" "$SALES" "{\"etag\": $(jq .etag <<<"$referral"), \"requestId\": \"$(new)\"}")
@@ -120,10 +117,15 @@ jq '{state, acceptTime}' <<<"$accepted"
 won=$(call POST "/v1/$name:recordOutcome" "$SALES" "{\"state\": \"REFERRAL_STATE_WON\", \"value\": {\"currencyCode\": \"USD\", \"units\": \"9400\"}, \"etag\": $(jq .etag <<<"$accepted"), \"requestId\": \"$(new)\"}")
 jq '{state, value, closeTime}' <<<"$won"
 
+step "First-time fix: provisional at once, final when the fix window is over"
+call GET "/v1/$order" "$DISPATCHER" | jq '{state, fixVerdict}'
+later "31 days"
+call GET "/v1/$order" "$DISPATCHER" | jq '.fixVerdict | {state, finding, judgeTime}'
+
 step "What the customers were told"
 drain
-curl -sS "$MAILBOX.json" | jq -r '(.messages // .)[-8:][] | "\(.channel // .kind)  \(.to)  \(.subject)"'
+curl -sS "$MAILBOX.json" | jq -r '.messages[:8][] | "\(.channel)  \(.to | join(", "))  \(.subject)"'
 
 step "The measures"
 call GET "/v1/serviceLevels?period.startTime=$(date -u -d "$TODAY - 1 day" +%FT%TZ)&period.endTime=$(date -u -d "$TODAY + 60 days" +%FT%TZ)" "$DISPATCHER" |
-  jq '{requests, offered, booked, windowsKept, windowsMissed, firstTimeFix, doubleBookings}'
+  jq '{requests, searches, offered, booked, windowsKept, windowsMissed, firstTimeFix, referrals, notifications, doubleBookings}'
