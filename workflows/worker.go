@@ -44,8 +44,16 @@ type Workers struct {
 	WorkersOptions
 }
 
+// cachedWorkflows bounds, for the whole process, the memory that sleeping
+// workflows take: about 30 kB each. The others are read again from their
+// histories when they wake.
+const cachedWorkflows = 1000
+
 // NewWorkers makes workers. They poll once Run runs.
-func NewWorkers(options WorkersOptions) *Workers { return &Workers{options} }
+func NewWorkers(options WorkersOptions) *Workers {
+	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
+	return &Workers{options}
+}
 
 // A Temporal server that is away is asked for again and again.
 const (

@@ -14,7 +14,6 @@ import (
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/worker"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/outbound/notify"
@@ -39,13 +38,8 @@ type workCommand struct {
 	PublicURL           string        `name:"public-url" env:"FIRSTFIX_PUBLIC_URL" placeholder:"URL" help:"Where customers reach us: links in messages begin with it; without it there are none."`
 }
 
-const (
-	// workStopTime is how long looks under way may go on after a signal to stop.
-	workStopTime = 20 * time.Second
-	// cachedWorkflows bounds the memory that sleeping workflows take; the others
-	// are read again from their histories when they wake.
-	cachedWorkflows = 2000
-)
+// workStopTime is how long looks under way may go on after a signal to stop.
+const workStopTime = 20 * time.Second
 
 var installationName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
@@ -117,7 +111,6 @@ func (w *workCommand) workers(store *postgres.Store, temporal client.Client, use
 	if solvers <= 0 {
 		solvers = runtime.GOMAXPROCS(0)
 	}
-	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
 	return workflows.NewWorkers(workflows.WorkersOptions{
 		Temporal: temporal, Store: store, Looks: looks(use), Installation: workflows.Installation(w.Installation), BuildID: build, Promote: w.Promote,
 		SolvingSlots: solvers, StopTime: workStopTime, Log: log,

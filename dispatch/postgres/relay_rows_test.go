@@ -133,6 +133,26 @@ func TestTheRelaySeesOnlyWhatIsDue(t *testing.T) {
 	}
 }
 
+// TestABurstIsClaimedAtOnce: the statistics do not know of the rows yet.
+func TestABurstIsClaimedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	home := tenant(t, s, "one")
+	inTenant(t, s, home, func(ctx context.Context, tx *tx) error {
+		_, err := tx.db.Exec(ctx, `
+			INSERT INTO notices (tenant_id, id, subject, version, kind)
+			SELECT app_tenant(), gen_random_uuid(), 'workOrders/' || n / 2, n % 2, 'work_order_opened' FROM generate_series(1, 20000) n`)
+		return err
+	})
+	for range 3 {
+		begun := time.Now()
+		claimed, err := s.ClaimNotices(t.Context(), true, 100, time.Minute)
+		if took := time.Since(begun); err != nil || len(claimed) != 100 || took > 5*time.Second {
+			t.Errorf("claimed %d in %s, %v; want 100 in far less than 5 s", len(claimed), took, err)
+		}
+	}
+}
+
 // TestQueuesUseTheirIndexes explains the polls as the relay's role over a long
 // history of what is done.
 func TestQueuesUseTheirIndexes(t *testing.T) {
