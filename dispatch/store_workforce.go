@@ -127,8 +127,10 @@ type TechnicianTx interface {
 	PageAbsences(ctx context.Context, filter AbsenceFilter, page Page) ([]Absence, string, error)
 	SaveAbsence(ctx context.Context, a Absence) error
 	// AbsencesOf gives the absences of technicians that are not called off and
-	// overlap [from, to), by start and id.
+	// overlap [from, to), by start and id, without what they affect.
 	AbsencesOf(ctx context.Context, technicians []TechnicianID, from, to time.Time) ([]Absence, error)
+	// NoteDisplaced keeps that an absence took a visit from its technician.
+	NoteDisplaced(ctx context.Context, absence AbsenceID, visit VisitID) error
 	// ReleaseAbsence releases the commitments of an absence.
 	ReleaseAbsence(ctx context.Context, id AbsenceID) error
 }

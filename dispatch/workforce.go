@@ -94,7 +94,10 @@ type Absence struct {
 	Span       Span
 	Reason     string
 	Cancelled  bool
-	Version    int64
+	// Affected are the confirmed appointments whose visits it took from the
+	// technician.
+	Affected []AppointmentID
+	Version  int64
 }
 
 // Name is the resource name.

@@ -30,8 +30,12 @@ func shiftOf(s dispatch.Shift) *pb.Shift {
 }
 
 func absenceOf(a dispatch.Absence) *pb.Absence {
-	return &pb.Absence{
+	out := &pb.Absence{
 		Name: a.Name(), Technician: a.Technician.Name(), StartTime: stampOf(a.Span.Start), EndTime: stampOf(a.Span.End),
 		Reason: a.Reason, Cancelled: a.Cancelled, Etag: etagOf(a.Version),
 	}
+	for _, id := range a.Affected {
+		out.AffectedAppointments = append(out.AffectedAppointments, id.Name())
+	}
+	return out
 }

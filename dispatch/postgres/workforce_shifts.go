@@ -188,11 +188,19 @@ func (t *tx) ShiftsOf(ctx context.Context, id dispatch.TechnicianID, from, to ti
 	return many(ctx, t, shiftsOfSQL, pgx.NamedArgs{"technician": id, "from": from, "to": to}, scanShift)
 }
 
-const absenceColumns = `id, technician_id, starts_at, ends_at, reason, cancelled, version`
+const absenceColumns = `b.id, b.technician_id, b.starts_at, b.ends_at, b.reason, b.cancelled, b.version,
+	ARRAY(SELECT a.id FROM absence_visits x
+		JOIN visits v ON v.tenant_id = x.tenant_id AND v.id = x.visit_id
+		JOIN appointments a ON a.tenant_id = v.tenant_id AND a.id = v.appointment_id AND a.state = 'confirmed'
+		WHERE x.tenant_id = b.tenant_id AND x.absence_id = b.id ORDER BY a.id)`
 
 func scanAbsence(row pgx.CollectableRow) (dispatch.Absence, error) {
 	var a dispatch.Absence
-	err := row.Scan(&a.ID, &a.Technician, &a.Span.Start, &a.Span.End, &a.Reason, &a.Cancelled, &a.Version)
+	var affected []uuid.UUID
+	err := row.Scan(&a.ID, &a.Technician, &a.Span.Start, &a.Span.End, &a.Reason, &a.Cancelled, &a.Version, &affected)
+	for _, id := range affected {
+		a.Affected = append(a.Affected, dispatch.AppointmentID{UUID: id})
+	}
 	return a, err
 }
 
@@ -213,7 +221,7 @@ func (t *tx) CreateAbsence(ctx context.Context, a dispatch.Absence) error {
 }
 
 const getAbsenceSQL = `SELECT ` + absenceColumns + `
-FROM absences WHERE tenant_id = @tenant AND id = @id`
+FROM absences b WHERE b.tenant_id = @tenant AND b.id = @id`
 
 // GetAbsence implements dispatch.TechnicianTx.
 func (t *tx) GetAbsence(ctx context.Context, id dispatch.AbsenceID) (dispatch.Absence, error) {
@@ -221,11 +229,11 @@ func (t *tx) GetAbsence(ctx context.Context, id dispatch.AbsenceID) (dispatch.Ab
 }
 
 const pageAbsencesSQL = `SELECT ` + absenceColumns + `
-FROM absences
-WHERE tenant_id = @tenant AND (@technician::uuid IS NULL OR technician_id = @technician)
-	AND (@from::timestamptz IS NULL OR ends_at > @from) AND (@to::timestamptz IS NULL OR starts_at < @to)
-	AND (starts_at, id) > (@after_start::timestamptz, @after_id::uuid)
-ORDER BY starts_at, id LIMIT @limit`
+FROM absences b
+WHERE b.tenant_id = @tenant AND (@technician::uuid IS NULL OR b.technician_id = @technician)
+	AND (@from::timestamptz IS NULL OR b.ends_at > @from) AND (@to::timestamptz IS NULL OR b.starts_at < @to)
+	AND (b.starts_at, b.id) > (@after_start::timestamptz, @after_id::uuid)
+ORDER BY b.starts_at, b.id LIMIT @limit`
 
 // PageAbsences implements dispatch.TechnicianTx.
 func (t *tx) PageAbsences(ctx context.Context, filter dispatch.AbsenceFilter, page dispatch.Page) ([]dispatch.Absence, string, error) {
@@ -250,15 +258,27 @@ func (t *tx) SaveAbsence(ctx context.Context, a dispatch.Absence) error {
 	return t.save(ctx, a.Name(), a.Version, saveAbsenceSQL, absenceArgs(a))
 }
 
-const absencesOfSQL = `SELECT ` + absenceColumns + `
-FROM absences
-WHERE tenant_id = @tenant AND technician_id = ANY(@technicians) AND NOT cancelled
-	AND starts_at < @to AND ends_at > @from
-ORDER BY starts_at, id`
+// What an absence affects is not asked here: shifts are fitted around its time.
+const absencesOfSQL = `
+SELECT b.id, b.technician_id, b.starts_at, b.ends_at, b.reason, b.cancelled, b.version, '{}'::uuid[]
+FROM absences b
+WHERE b.tenant_id = @tenant AND b.technician_id = ANY(@technicians) AND NOT b.cancelled
+	AND b.starts_at < @to AND b.ends_at > @from
+ORDER BY b.starts_at, b.id`
 
 // AbsencesOf implements dispatch.TechnicianTx.
 func (t *tx) AbsencesOf(ctx context.Context, technicians []dispatch.TechnicianID, from, to time.Time) ([]dispatch.Absence, error) {
 	return many(ctx, t, absencesOfSQL, pgx.NamedArgs{"technicians": ids(technicians), "from": from, "to": to}, scanAbsence)
+}
+
+const noteDisplacedSQL = `
+INSERT INTO absence_visits (tenant_id, absence_id, visit_id) VALUES (@tenant, @absence, @visit)
+ON CONFLICT DO NOTHING`
+
+// NoteDisplaced implements dispatch.TechnicianTx.
+func (t *tx) NoteDisplaced(ctx context.Context, absence dispatch.AbsenceID, visit dispatch.VisitID) error {
+	_, err := t.exec(ctx, noteDisplacedSQL, pgx.NamedArgs{"absence": absence, "visit": visit})
+	return err
 }
 
 const releaseAbsenceSQL = `

@@ -29,7 +29,10 @@ func (w *Workforce) CreateAbsence(ctx context.Context, call dispatch.Call, a dis
 		if err := tx.CreateAbsence(ctx, absence); err != nil {
 			return absence, err
 		}
-		return absence, takeTime(ctx, tx, absence, shifts)
+		if err := takeTime(ctx, tx, absence, shifts); err != nil {
+			return absence, err
+		}
+		return tx.GetAbsence(ctx, absence.ID) // with what it affects
 	})
 }
 
@@ -97,11 +100,13 @@ func (w *Workforce) changeAbsence(ctx context.Context, call dispatch.Call, id di
 		if err := tx.SaveAbsence(ctx, absence); err != nil {
 			return absence, err
 		}
-		absence.Version++
 		if err := tx.ReleaseAbsence(ctx, id); err != nil {
 			return absence, err
 		}
-		return absence, takeTime(ctx, tx, absence, shifts)
+		if err := takeTime(ctx, tx, absence, shifts); err != nil {
+			return absence, err
+		}
+		return tx.GetAbsence(ctx, id)
 	})
 }
 
@@ -165,7 +170,7 @@ func takeTime(ctx context.Context, tx dispatch.Tx, a dispatch.Absence, shifts []
 		if err != nil {
 			return err
 		}
-		if err := clearJobs(ctx, tx, commitments, a.Span); err != nil {
+		if err := clearJobs(ctx, tx, commitments, a); err != nil {
 			return err
 		}
 	}
@@ -181,24 +186,29 @@ func takeTime(ctx context.Context, tx dispatch.Tx, a dispatch.Absence, shifts []
 	return tellDays(ctx, tx, shifts)
 }
 
-// clearJobs takes visits and holds from the technician that overlap a span and
+// clearJobs takes visits and holds from the technician that overlap an absence and
 // have not begun, visits first, as the lock order says.
-func clearJobs(ctx context.Context, tx dispatch.Tx, commitments []dispatch.Commitment, span dispatch.Span) error {
+func clearJobs(ctx context.Context, tx dispatch.Tx, commitments []dispatch.Commitment, a dispatch.Absence) error {
 	for _, kind := range []dispatch.CommitmentKind{dispatch.CommitmentVisit, dispatch.CommitmentHold} {
 		for _, c := range commitments {
 			begun := c.State != dispatch.CommitmentPlanned && c.State != dispatch.CommitmentHeld
-			if c.Kind != kind || begun || !c.Span.Overlaps(span) {
+			if c.Kind != kind || begun || !c.Span.Overlaps(a.Span) {
 				continue
 			}
 			c.State = dispatch.CommitmentReleased
 			if err := tx.SaveCommitment(ctx, c); err != nil {
 				return err
 			}
-			release := releaseVisit
 			if kind == dispatch.CommitmentHold {
-				release = releaseHold
+				if err := releaseHold(ctx, tx, c); err != nil {
+					return err
+				}
+				continue
 			}
-			if err := release(ctx, tx, c); err != nil {
+			if err := releaseVisit(ctx, tx, c); err != nil {
+				return err
+			}
+			if err := tx.NoteDisplaced(ctx, a.ID, c.Visit); err != nil {
 				return err
 			}
 		}

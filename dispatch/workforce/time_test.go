@@ -133,6 +133,28 @@ func (o office) booked(t *testing.T, day, hour int) (dispatch.Visit, dispatch.Co
 	return visit, c
 }
 
+// promised makes the appointment of a visit.
+func (o office) promised(t *testing.T, visit dispatch.Visit) dispatch.Appointment {
+	t.Helper()
+	a := dispatch.Appointment{
+		ID: dispatch.AppointmentID{}.New(), WorkOrder: visit.WorkOrder, Customer: o.Customer.ID, State: dispatch.AppointmentConfirmed,
+		Service: o.Service.ID, Tier: o.Tier.ID, Price: o.Tier.Price, Promise: 1, LinkEpoch: 1, BookedBy: "test", BookedAt: company.Now, Version: 1,
+		Window: dispatch.Window{Span: dispatch.Span{Start: o.At(0, 13, 0), End: o.At(0, 15, 0)}, Zone: "America/New_York"},
+	}
+	o.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
+		promise := dispatch.Promise{Appointment: a.ID, Ordinal: 1, Window: a.Window, MadeAt: company.Now, MadeBy: "test", Reason: "booked", Outcome: dispatch.PromiseOpen}
+		if err := tx.AddPromise(ctx, promise); err != nil {
+			return err
+		}
+		if err := tx.CreateAppointment(ctx, a); err != nil {
+			return err
+		}
+		visit.Appointment = a.ID
+		return tx.SaveVisit(ctx, visit)
+	})
+	return a
+}
+
 // day lists what occupies a shift, e.g. "absence 08:00-12:00".
 func (o office) day(t *testing.T, shift dispatch.ShiftID) []string {
 	t.Helper()
@@ -153,11 +175,15 @@ func TestAbsence(t *testing.T) {
 	ada := o.Technicians[0].ID
 	early, _ := o.booked(t, 0, 9)
 	late, _ := o.booked(t, 0, 14)
+	promised := o.promised(t, late)
 	absence, err := o.w.CreateAbsence(t.Context(), o.admin(), dispatch.Absence{
 		Technician: ada, Span: dispatch.Span{Start: o.At(0, 9, 30), End: o.At(1, 9, 0)}, Reason: "dentist",
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]dispatch.AppointmentID{promised.ID}, absence.Affected); diff != "" {
+		t.Errorf("affected appointments (-want +got):\n%s", diff)
 	}
 	o.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, id := range []dispatch.VisitID{early.ID, late.ID} {

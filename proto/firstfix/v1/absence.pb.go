@@ -41,6 +41,9 @@ type Absence struct {
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Whether it was called off.
 	Cancelled bool `protobuf:"varint,6,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	// The confirmed appointments whose visits it took from the technician, by id:
+	// promises that somebody else has to keep.
+	AffectedAppointments []string `protobuf:"bytes,8,rep,name=affected_appointments,json=affectedAppointments,proto3" json:"affected_appointments,omitempty"`
 	// Version of what was read, opaque. An update must carry the one it is based on.
 	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -117,6 +120,13 @@ func (x *Absence) GetCancelled() bool {
 		return x.Cancelled
 	}
 	return false
+}
+
+func (x *Absence) GetAffectedAppointments() []string {
+	if x != nil {
+		return x.AffectedAppointments
+	}
+	return nil
 }
 
 func (x *Absence) GetEtag() string {
@@ -494,7 +504,7 @@ var File_firstfix_v1_absence_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_absence_proto_rawDesc = "" +
 	"\n" +
-	"\x19firstfix/v1/absence.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1agoogle/type/interval.proto\"\x8f\x04\n" +
+	"\x19firstfix/v1/absence.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1agoogle/type/interval.proto\"\xe6\x04\n" +
 	"\aAbsence\x12U\n" +
 	"\x04name\x18\x01 \x01(\tBA\xe0A\b\xbaH;\xd8\x01\x01r624^absences/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12\x83\x01\n" +
 	"\n" +
@@ -505,7 +515,9 @@ const file_firstfix_v1_absence_proto_rawDesc = "" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x02R\tstartTime\x12:\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x02R\aendTime\x12&\n" +
 	"\x06reason\x18\x05 \x01(\tB\x0e\xe0A\x02\xbaH\br\x06\x18\xc8\x01(\xa0\x06R\x06reason\x12!\n" +
-	"\tcancelled\x18\x06 \x01(\bB\x03\xe0A\x03R\tcancelled\x12\x1e\n" +
+	"\tcancelled\x18\x06 \x01(\bB\x03\xe0A\x03R\tcancelled\x12U\n" +
+	"\x15affected_appointments\x18\b \x03(\tB \xe0A\x03\xfaA\x1a\n" +
+	"\x18firstfix.dev/AppointmentR\x14affectedAppointments\x12\x1e\n" +
 	"\x04etag\x18\a \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag:@\xeaA=\n" +
 	"\x14firstfix.dev/Absence\x12\x12absences/{absence}*\babsences2\aabsence\"\xb1\x03\n" +

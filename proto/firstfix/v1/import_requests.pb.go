@@ -30,7 +30,7 @@ const (
 type ImportRequestsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Requests of customers as CSV in UTF-8 with a header: id, created_at, type,
-	// descriptor, address, zip, latitude, longitude, status, sla_due_at and
+	// descriptor, address, zip, latitude, longitude, status, closed_at, sla_due_at and
 	// pwd_district are read, other columns ignored. ENCODING_UNSUPPORTED for other
 	// encodings.
 	RequestsCsv []byte `protobuf:"bytes,1,opt,name=requests_csv,json=requestsCsv,proto3" json:"requests_csv,omitempty"`
