@@ -184,30 +184,12 @@ func (p *Problem) pass(t *timing, s *shift, seq []int32, patient bool) bool {
 		if !ok && !t.fail(RuleWindow, k) {
 			return false
 		}
-		rested := false
-		for next < len(s.breaks) {
-			b := &s.breaks[next]
-			from := max(clock, b.from)
-			after := max(arrive, from) + b.duration
-			later, fits := t.begin(ws, after, k, patient)
-			free := fits && later == start && from <= b.to
-			if !free && start+stay <= b.to {
-				break
-			}
-			next++
-			if from > b.to {
-				if !t.missed(p.soft[RuleBreak], k) {
-					return false
-				}
-				continue
-			}
-			if !fits && !t.fail(RuleWindow, k) {
-				return false
-			}
-			t.breaks = append(t.breaks, takenPause{b.index, int32(k), from, b.duration, b.unpaid})
-			arrive, start, clock, rested = after, later, from+b.duration, true
+		g := gap{clock: clock, arrive: arrive, start: start}
+		if !p.rest(t, s, ws, stay, k, patient, &next, &g) {
+			return false
 		}
-		if k == 0 && !rested {
+		arrive, start, clock = g.arrive, g.start, g.clock
+		if k == 0 && !g.rested {
 			// Leave just in time for the first job, give or take the traffic.
 			prof := &p.profiles[s.profile]
 			spare := int32(2 * prof.spreadOf(s.begin, p.location[j], t.seconds[0]+t.ownOut))
@@ -215,7 +197,7 @@ func (p *Problem) pass(t *timing, s *shift, seq []int32, patient bool) bool {
 		}
 		if k == 0 {
 			t.depart = arrive - t.seconds[0]
-			if rested {
+			if g.rested {
 				t.depart = s.ready
 			}
 		}
@@ -227,6 +209,41 @@ func (p *Problem) pass(t *timing, s *shift, seq []int32, patient bool) bool {
 		t.depart = t.start[0] - t.seconds[0]
 	}
 	return p.goHome(t, s, seq, clock, next)
+}
+
+// gap is the time between two jobs, or before the first.
+type gap struct {
+	clock         int32 // from when the technician is free
+	arrive, start int32 // of the job that follows
+	rested        bool
+}
+
+// rest takes the breaks that are free in the gap before the job at position k,
+// or that must be taken there because the next gap comes too late.
+func (p *Problem) rest(t *timing, s *shift, ws []window, stay int32, k int, patient bool, next *int, g *gap) bool {
+	for *next < len(s.breaks) {
+		b := &s.breaks[*next]
+		from := max(g.clock, b.from)
+		after := max(g.arrive, from) + b.duration
+		later, fits := t.begin(ws, after, k, patient)
+		free := fits && later == g.start && from <= b.to
+		if !free && g.start+stay <= b.to {
+			break
+		}
+		*next++
+		if from > b.to {
+			if !t.missed(p.soft[RuleBreak], k) {
+				return false
+			}
+			continue
+		}
+		if !fits && !t.fail(RuleWindow, k) {
+			return false
+		}
+		t.breaks = append(t.breaks, takenPause{b.index, int32(k), from, b.duration, b.unpaid})
+		*g = gap{clock: from + b.duration, arrive: after, start: later, rested: true}
+	}
+	return true
 }
 
 // missed prices a break that could not be taken in its window.
