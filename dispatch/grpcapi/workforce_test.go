@@ -360,7 +360,7 @@ const fewRequests = "id,created_at,type,descriptor,latitude,longitude,status\n" 
 func TestImportOverTheWire(t *testing.T) {
 	t.Parallel()
 	b := openBureau(t)
-	runner := workforce.NewImporter(b.Company.Store, b.Company.Store, slog.New(slog.DiscardHandler))
+	runner := workforce.NewImporter(b.store, b.store, slog.New(slog.DiscardHandler))
 	api := pb.NewDispatchServiceClient(b.conn)
 	start := func(csv string) (*longrunningpb.Operation, error) {
 		return api.ImportRequests(b.admin, &pb.ImportRequestsRequest{RequestsCsv: []byte(csv), TimeZone: "America/New_York", RequestId: uuid.NewString()})

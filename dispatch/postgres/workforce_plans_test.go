@@ -53,7 +53,7 @@ func TestWorkforceStatementsUseIndexes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer super.Close(t.Context()) //nolint:errcheck // the database goes with the test
+	defer super.Close(t.Context())
 	if _, err := super.Exec(t.Context(), strings.ReplaceAll(crowdedCompanySQL, "%tenant%", b.tenant.String()), pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}

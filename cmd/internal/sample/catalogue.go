@@ -24,14 +24,26 @@ type Service struct {
 func (s Service) Duration() time.Duration { return time.Duration(s.Minutes) * time.Minute }
 
 var skills = []Skill{
-	{"heating", "Heating"}, {"plumbing", "Plumbing"}, {"electrical", "Electrical"}, {"cooling", "Cooling"},
-	{"network", "Network"}, {"appliances", "Appliances"}, {"metering", "Metering"},
+	{"heating", "Heating"},
+	{"plumbing", "Plumbing"},
+	{"electrical", "Electrical"},
+	{"cooling", "Cooling"},
+	{"network", "Network"},
+	{"appliances", "Appliances"},
+	{"metering", "Metering"},
 }
 
 var parts = []Part{
-	{"gasket-22", "Gasket 22 mm"}, {"circulation-pump", "Circulation pump"}, {"ignition-electrode", "Ignition electrode"},
-	{"trap-40", "Trap 40 mm"}, {"breaker-16a", "Circuit breaker 16 A"}, {"socket-double", "Double socket"},
-	{"filter-g4", "Air filter G4"}, {"router", "Router"}, {"door-seal", "Door seal"}, {"meter-smart", "Smart meter"},
+	{"gasket-22", "Gasket 22 mm"},
+	{"circulation-pump", "Circulation pump"},
+	{"ignition-electrode", "Ignition electrode"},
+	{"trap-40", "Trap 40 mm"},
+	{"breaker-16a", "Circuit breaker 16 A"},
+	{"socket-double", "Double socket"},
+	{"filter-g4", "Air filter G4"},
+	{"router", "Router"},
+	{"door-seal", "Door seal"},
+	{"meter-smart", "Smart meter"},
 }
 
 var services = []Service{

@@ -144,8 +144,8 @@ func slug(name string) string { return strings.ToLower(strings.ReplaceAll(name, 
 // somewhere is a place well inside a territory.
 func somewhere(r *rand.Rand, t Territory) Point {
 	return Point{
-		round(t.middle.Longitude + (r.Float64()-0.5)*wide*0.6),
-		round(t.middle.Latitude + (r.Float64()-0.5)*high*0.6),
+		round(t.middle.Longitude + (r.Float64()-0.5)*wide*0.44),
+		round(t.middle.Latitude + (r.Float64()-0.5)*high*0.44),
 	}
 }
 
@@ -171,9 +171,9 @@ func (c *City) hire(r *rand.Rand) {
 				Early:   []int{7 * 60, 8 * 60, 8 * 60, 10 * 60}[i%4],
 				DaysOff: [2]time.Weekday{time.Sunday, time.Weekday(i%6 + 1)},
 			}
-			// Going round, so that no skill is missing in an area.
+			// Going round, so that every skill has its expert in every area.
 			for k := range 3 {
-				t.Skills[skills[(i+k*2)%len(skills)].ID] = 3 + r.IntN(3)
+				t.Skills[skills[(i+k*2)%len(skills)].ID] = 5 - min(k, 1)*r.IntN(3)
 			}
 			c.Technicians = append(c.Technicians, t)
 		}

@@ -39,9 +39,9 @@ type Company struct {
 	Zone  *time.Location
 
 	Tenant    dispatch.Tenant
-	Area      dispatch.PlanningArea // "center"
-	Territory dispatch.Territory    // "square", 5 by 7 km around Center
-	Center    dispatch.Point
+	Area      dispatch.PlanningArea // the only one
+	Territory dispatch.Territory    // "square", 5 by 7 km
+	Center    dispatch.Point        // of the territory
 
 	Service dispatch.Service // "lamp": every technician can do it
 	Tier    dispatch.Tier    // "standard" of "lamp"

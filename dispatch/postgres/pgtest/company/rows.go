@@ -30,8 +30,11 @@ func (c *Company) places(ctx context.Context, tx dispatch.Tx) error {
 	c.Territory = dispatch.Territory{
 		ID: "square", PlanningArea: c.Area.ID, DisplayName: "Square", TimeZone: c.Tenant.TimeZone,
 		Boundary: []dispatch.Polygon{{{
-			{Longitude: west, Latitude: south}, {Longitude: east, Latitude: south}, {Longitude: east, Latitude: north},
-			{Longitude: west, Latitude: north}, {Longitude: west, Latitude: south},
+			{Longitude: west, Latitude: south},
+			{Longitude: east, Latitude: south},
+			{Longitude: east, Latitude: north},
+			{Longitude: west, Latitude: north},
+			{Longitude: west, Latitude: south},
 		}}},
 		Version: 1,
 	}
