@@ -16,6 +16,7 @@ type divided struct {
 	b       *budget
 	seed    uint64
 	threads int
+	least   int // parts
 	rng     random
 	routes  [][]int32
 	absent  []int32
@@ -197,7 +198,7 @@ func (d *divided) split() []*section {
 	for v := range shifts {
 		shifts[v] = int32(v)
 	}
-	count := max((len(d.p.location)+partJobs-1)/partJobs, d.threads)
+	count := max((len(d.p.location)+partJobs-1)/partJobs, d.threads, d.least)
 	var parts []*section
 	d.halve(shifts, slices.Clone(d.absent), count, &parts)
 	for _, x := range parts {

@@ -28,24 +28,45 @@ func (p *Problem) solve(b *budget, start [][]int32, threads int) [][]int32 {
 	if breed {
 		a.till = annealedShare
 	}
-	if n > wholeJobs || n*len(p.shifts) > wholeCells || (threads > 1 && n >= 40*threads && len(p.shifts) >= 4*threads) {
+	if n > wholeJobs || n*len(p.shifts) > wholeCells {
 		d := newDivided(p, b, b.o.Seed, threads, start)
 		d.run(a)
-		start = d.found
-		if !breed {
-			return start
-		}
+		return d.found
 	}
 	near := p.nearestJobs()
 	s := newSearch(p, &near, b.o.Seed, 0)
 	s.load(start)
 	s.construct()
 	b.note(s.best-p.requiredCost(s.absent), len(s.absent))
+	if parts := s.worthParts(threads); parts > 1 {
+		d := newDivided(p, b, b.o.Seed, threads, s.bestJobs)
+		d.least = parts
+		d.run(a)
+		if !breed {
+			return d.found
+		}
+		s.load(d.found)
+		s.construct()
+	}
 	s.anneal(b, a)
 	if !breed {
 		return s.bestJobs
 	}
 	return s.evolve(b, threads)
+}
+
+// worthParts is into how many parts to divide a problem that could be searched
+// whole: one per thread, and more where routes are many and short. Then parts
+// stay in the nearest caches, and a cut between routes loses little.
+func (s *search) worthParts(threads int) int {
+	n := len(s.movers)
+	if n < 40*threads || s.used < 4*threads {
+		return 1
+	}
+	if n < 700 {
+		return threads
+	}
+	return max(min(n/500, s.used/40), threads)
 }
 
 // evolve is the genetic part of a search, from the best plan found so far.

@@ -19,7 +19,7 @@ func (d *breeder) exchange(mother, father *member) [][]int32 {
 			routes++
 		}
 	}
-	gone, out := d.region(mother, in, 1+d.rng.below(max(routes/2, 1)))
+	gone, out := d.region(in, 1+d.rng.below(max(routes/2, 1)))
 	child := make([][]int32, len(s.routes))
 	for v, r := range mother.jobs {
 		if !out[v] {
@@ -60,7 +60,7 @@ func (d *breeder) exchange(mother, father *member) [][]int32 {
 }
 
 // region picks k routes of a plan around a random job.
-func (d *breeder) region(m *member, in []int32, k int) (gone []int32, out []bool) {
+func (d *breeder) region(in []int32, k int) (gone []int32, out []bool) {
 	s := d.g.s
 	out = make([]bool, len(s.routes))
 	seed := s.movers[d.rng.below(len(s.movers))]

@@ -305,8 +305,8 @@ func (m *member) isolation() float64 {
 		at := k
 		if k < len(least) {
 			k++
-		} else if d < least[k-1] {
-			at = k - 1
+		} else if d < least[len(least)-1] {
+			at = len(least) - 1
 		} else {
 			continue
 		}

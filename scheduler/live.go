@@ -20,7 +20,6 @@ type Workspace struct {
 	seq []int32
 
 	windows []offerWindow
-	order   []int32
 	choices []Choice
 	offers  []Offer
 	refused []Tally

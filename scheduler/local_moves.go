@@ -305,7 +305,7 @@ func (l *local) relay(from, to int32, delta int64) bool {
 func (l *local) compileNear() {
 	l.width = int(min(localNeighbours, l.n-1))
 	l.near = make([]int32, int(l.n)*l.width)
-	keys := make([]uint64, l.n)
+	keys := make([]uint64, 0, l.n)
 	for u := range l.n {
 		keys = keys[:0]
 		for v := range l.n {

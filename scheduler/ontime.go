@@ -20,18 +20,20 @@ type spreadStop struct {
 // again for the next leg. Durations of legs and visits are independent.
 func onTime(stops []spreadStop, found func(k int, probability float64)) {
 	mean, variance := 0.0, 0.0 // of the begin of the stop before
+	var last int64             // planned begin of the stop before
 	for k := range stops {
 		s := &stops[k]
+		after := s.arrive - last
+		last = s.start
 		if s.fixed {
-			mean, variance = float64(s.start), 0
 			found(k, 1)
-			variance = s.workSpread * s.workSpread
+			mean, variance = float64(s.start), s.workSpread*s.workSpread
 			continue
 		}
 		if k == 0 {
 			mean = float64(s.arrive)
 		} else {
-			mean += float64(s.arrive - stops[k-1].start)
+			mean += float64(after)
 		}
 		variance += s.legSpread * s.legSpread
 		found(k, normalBelow(float64(s.closes), mean, variance))

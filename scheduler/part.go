@@ -33,7 +33,7 @@ func (p *Problem) cut(shifts, jobs []int32) *part {
 	}
 	sub.cutProfiles(p, places.old)
 	sub.cutShifts(p, shifts, number, at)
-	sub.cutJobs(p, jobs, number, at)
+	sub.cutJobs(p, jobs, at)
 	sub.cutFits(p, shifts, jobs)
 	sub.allPlain = p.allPlain
 	return &part{sub, shifts, jobs}
@@ -98,7 +98,7 @@ func (p *Problem) cutShifts(whole *Problem, shifts []int32, number map[int32]int
 	}
 }
 
-func (p *Problem) cutJobs(whole *Problem, jobs []int32, number map[int32]int32, at func(int32) int32) {
+func (p *Problem) cutJobs(whole *Problem, jobs []int32, at func(int32) int32) {
 	for _, j := range jobs {
 		p.model.Jobs = append(p.model.Jobs, whole.model.Jobs[j])
 		p.location = append(p.location, at(whole.location[j]))

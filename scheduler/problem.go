@@ -51,7 +51,6 @@ type Problem struct {
 	soft     [ruleCount]int64
 	allPlain bool // no shift and no job is rich
 	setups   bool // some job has a set-up time
-
 }
 
 type window struct {

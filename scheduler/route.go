@@ -27,9 +27,6 @@ type route struct {
 	cost    int64
 }
 
-// firstFree is the first position at which a route may be changed.
-func (p *Problem) firstFree(r *route) int { return len(p.shifts[r.shift].done) }
-
 func (r *route) grow(n int) {
 	if cap(r.nodes) < n+1 {
 		r.nodes = make([]node, max(2*n, 12))

@@ -188,7 +188,7 @@ func (p *Problem) pass(t *timing, s *shift, seq []int32, patient bool) bool {
 		if !p.rest(t, s, ws, stay, k, patient, &next, &g) {
 			return false
 		}
-		arrive, start, clock = g.arrive, g.start, g.clock
+		arrive, start = g.arrive, g.start
 		if k == 0 && !g.rested {
 			// Leave just in time for the first job, give or take the traffic.
 			prof := &p.profiles[s.profile]

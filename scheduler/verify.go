@@ -116,7 +116,7 @@ func (v *verifier) unassigned(plan *Plan, sum *costParts) {
 }
 
 // exceed charges or reports a rule broken by some units.
-func (v *verifier) exceed(c *costParts, into *int64, rule Rule, units int64, shift, job int, format string, args ...any) {
+func (v *verifier) exceed(into *int64, rule Rule, units int64, shift, job int, format string, args ...any) {
 	if units <= 0 {
 		return
 	}

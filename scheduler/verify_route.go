@@ -156,16 +156,16 @@ func (v *verifier) assignment(c *costParts, r *Route, k int, done bool) {
 			continue
 		}
 		if best >= level {
-			v.exceed(c, &charge.assignment, RuleCertificate, 1, r.Shift, j, "skill %d is not certified for this shift", need.Skill)
+			v.exceed(&charge.assignment, RuleCertificate, 1, r.Shift, j, "skill %d is not certified for this shift", need.Skill)
 		} else {
-			v.exceed(c, &charge.assignment, RuleSkill, int64(level-best), r.Shift, j, "needs skill %d at %d, has %d", need.Skill, level, best)
+			v.exceed(&charge.assignment, RuleSkill, int64(level-best), r.Shift, j, "needs skill %d at %d, has %d", need.Skill, level, best)
 		}
 	}
 	if len(job.Required) > 0 && !slices.Contains(job.Required, t) {
-		v.exceed(c, &charge.assignment, RuleRequired, 1, r.Shift, j, "technician %d is not among %v", t, job.Required)
+		v.exceed(&charge.assignment, RuleRequired, 1, r.Shift, j, "technician %d is not among %v", t, job.Required)
 	}
 	if slices.Contains(job.Excluded, t) {
-		v.exceed(c, &charge.assignment, RuleExcluded, 1, r.Shift, j, "technician %d is excluded", t)
+		v.exceed(&charge.assignment, RuleExcluded, 1, r.Shift, j, "technician %d is excluded", t)
 	}
 	if len(job.Preferred) > 0 && !slices.Contains(job.Preferred, t) {
 		charge.assignment += job.NotPreferred * costScale
@@ -242,7 +242,7 @@ func (v *verifier) begin(c *costParts, r *Route, k int) {
 func (v *verifier) limits(c *costParts, r *Route, s *Shift, w clocked, onlyDone bool) {
 	exceed := func(rule Rule, over, per, limit int64) {
 		if _, soft := v.soft[rule]; over > 0 && (soft || !onlyDone) {
-			v.exceed(c, &c.broken, rule, (over+per-1)/per, r.Shift, -1, "%d above the limit of %d", over, limit)
+			v.exceed(&c.broken, rule, (over+per-1)/per, r.Shift, -1, "%d above the limit of %d", over, limit)
 		}
 	}
 	if s.MaxJobs > 0 {
@@ -307,7 +307,7 @@ func (v *verifier) breaks(c *costParts, r *Route, s *Shift, w clocked) {
 		if taken[i] || past || (w.home <= b.To && !b.Always) || onlyDone {
 			continue
 		}
-		v.exceed(c, &c.broken, RuleBreak, 1, r.Shift, -1, "break %d is owed: work lasts until %d", i, w.home)
+		v.exceed(&c.broken, RuleBreak, 1, r.Shift, -1, "break %d is owed: work lasts until %d", i, w.home)
 	}
 }
 
@@ -340,7 +340,7 @@ func (v *verifier) floor(c *costParts, r *Route, s *Shift) {
 		if k < len(s.Done) || v.m.OnTimeFloor == 0 {
 			return
 		}
-		v.exceed(c, &c.broken, RuleOnTime, belowFloor(v.m.OnTimeFloor, probability), r.Shift, r.Stops[k].Job,
+		v.exceed(&c.broken, RuleOnTime, belowFloor(v.m.OnTimeFloor, probability), r.Shift, r.Stops[k].Job,
 			"is on time with %.4f; the floor is %.4f", probability, v.m.OnTimeFloor)
 	})
 }

@@ -10,7 +10,7 @@ import (
 // public ones: customers at random (kind "r"), in clusters ("c") or both ("rc"),
 // windows of very different width. The committed instances were made by it.
 func LookAlike(kind string, customers int, seed uint64) string {
-	rng := rand.New(rand.NewPCG(seed, uint64(customers)))
+	rng := rand.New(rand.NewPCG(seed, uint64(customers))) //nolint:gosec // an instance must be the same each time
 	const side, horizon, service, capacity = 100, 1000, 10, 200
 	var centres [8][2]int
 	for i := range centres {

@@ -88,7 +88,7 @@ func requestJob(location int, trade string) scheduler.Job {
 }
 
 func addCrew(c *solvefile.Case, technicians int, seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, 28))
+	rng := rand.New(rand.NewPCG(seed, 28)) //nolint:gosec // an instance must be the same each time
 	requests := len(c.Points)
 	for t := range technicians {
 		tech := scheduler.Technician{PerHour: 3000, PerKilometre: 40}

@@ -68,11 +68,11 @@ func solomonText(r io.Reader) (name string, vehicles int, capacity int64, rows [
 		if len(fields) == 0 || line == 1 {
 			continue
 		}
-		switch word := strings.ToUpper(fields[0]); {
-		case word == "VEHICLE" || word == "NUMBER":
+		switch strings.ToUpper(fields[0]) {
+		case "VEHICLE", "NUMBER":
 			stage = 1
 			continue
-		case word == "CUSTOMER" || word == "CUST":
+		case "CUSTOMER", "CUST":
 			if stage != 2 && stage != 3 {
 				return "", 0, 0, nil, fault(line, "customers before vehicles; want a VEHICLE section with number and capacity first")
 			}
