@@ -52,7 +52,7 @@ test-all-modules:
 	done; exit $$status
 
 .PHONY: test-quick
-test-quick: bin/firstfix-dev ## tests of the main module's packages in PKG=./...
+test-quick: build ## tests of the main module's packages in PKG=./...
 	@bin/firstfix-dev test -- go test $(TESTFLAGS) $(PKG)
 
 # The first use of a tool builds it; golangci-lint takes two minutes.
