@@ -80,7 +80,8 @@ func TestWatchersOfNotices(t *testing.T) {
 		{"work_order_opened", "workOrders/" + raw, nil, []string{}},
 		{"work_order_resolved", "workOrders/" + raw, map[string]string{"episode": "2"}, []string{"fix-window/" + prefix + raw + "/2"}},
 		{
-			"day_changed", "visits/" + raw, map[string]string{"planning_area": "boston", "date": "2011-11-07", "date_before": "2011-11-06"},
+			"day_changed", "visits/" + raw,
+			map[string]string{"planning_area": "boston", "date": "2011-11-07", "date_before": "2011-11-06"},
 			[]string{"plan-day/" + prefix + "boston/2011-11-07", "plan-day/" + prefix + "boston/2011-11-06"},
 		},
 		{"day_changed", "visits/" + raw, map[string]string{"planning_area": "boston"}, nil},

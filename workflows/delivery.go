@@ -81,10 +81,11 @@ type outcome struct {
 func (s *Sender) sendOne(ctx context.Context, d dispatch.LeasedDelivery) error {
 	begun := time.Now()
 	message, suppressed, err := s.write(ctx, d)
+	if ctx.Err() != nil {
+		return ctx.Err() // the worker stops; the lease ends by itself
+	}
 	var result outcome
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil // the worker stops; the lease ends by itself
 	case err != nil:
 		result = outcome{state: dispatch.DeliveryPending, reason: reasonFor(err)}
 	case suppressed != "":
