@@ -140,8 +140,9 @@ func (d *drawing) shifts(technicians []dispatch.Technician) {
 }
 
 // pause takes a break or an absence out of its shift. At an end of the shift it
-// shortens it; in the middle it is a break at a fixed time. One that is under way
-// is not planned any more, and nothing begins before it is over.
+// shortens it; in the middle it is a break at a fixed time. One that has begun, or
+// that will have begun when the work under way is over, is not planned any more,
+// and nothing else begins before its end.
 func (d *drawing) pause(s dispatch.Stop) {
 	shift := &d.Model.Shifts[d.shiftAt[s.Shift]]
 	from, to := d.Seconds(s.Span.Start), d.Seconds(s.Span.End)
@@ -150,7 +151,7 @@ func (d *drawing) pause(s dispatch.Stop) {
 		shift.NotBefore = max(shift.NotBefore, min(to, shift.To))
 	case s.Kind == dispatch.CommitmentAbsence && to >= shift.To:
 		shift.To = max(from, shift.From)
-	case d.scope.Now.After(s.Span.Start) && d.scope.Now.Before(s.Span.End):
+	case from < free(shift) && free(shift) < to:
 		shift.NotBefore = max(shift.NotBefore, to)
 	default:
 		shift.Breaks = append(shift.Breaks, scheduler.Break{
@@ -158,6 +159,16 @@ func (d *drawing) pause(s dispatch.Stop) {
 			Taken: !d.scope.Now.Before(s.Span.End),
 		})
 	}
+}
+
+// free is when the technician of a shift can begin something new: not before now,
+// nor before the end of what he has begun.
+func free(shift *scheduler.Shift) int64 {
+	at := shift.NotBefore
+	for _, done := range shift.Done {
+		at = max(at, done.End)
+	}
+	return at
 }
 
 func (d *drawing) needs(service dispatch.Service) []scheduler.SkillNeed {

@@ -383,3 +383,39 @@ func TestNothingIsPlannedIntoABreakUnderWay(t *testing.T) {
 		}
 	}
 }
+
+func TestWorkThatRunsIntoABreak(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	for i := range 8 {
+		o.promise(o.order(o.Service.ID, 3, float64(i%5)-2, float64(i%3)-1), o.At(1, 10, 0), o.At(1, 14, 0))
+	}
+	o.plan(1)
+	// Somebody is at work since twenty past eleven, which takes until twenty past twelve.
+	now := o.At(1, 11, 50)
+	o.SetTime(t, now)
+	var begun dispatch.Commitment
+	o.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
+		plan, _, err := tx.PublishedPlan(ctx, o.Area.ID, o.day(1))
+		if err != nil {
+			return err
+		}
+		visit, err := tx.LockVisit(ctx, plan.Stops[0].Visit)
+		if err != nil {
+			return err
+		}
+		if begun, _, err = tx.CommitmentOfVisit(ctx, visit.ID); err != nil {
+			return err
+		}
+		visit.State, visit.Technician = dispatch.VisitInProgress, begun.Technician
+		visit.ArrivedAt, visit.StartedAt = now.Add(-30*time.Minute), now.Add(-30*time.Minute)
+		begun.State = dispatch.CommitmentUnderWay
+		return errors.Join(tx.SaveVisit(ctx, visit), tx.SaveCommitment(ctx, begun))
+	})
+	plan := o.plan(1)
+	for _, stop := range plan.Stops {
+		if stop.Shift == begun.Shift && stop.Visit != begun.Visit && stop.Span.Start.Before(o.At(1, 12, 30)) {
+			t.Errorf("a visit is planned at %s, when its technician is at work or has his break", stop.Span.Start)
+		}
+	}
+}
