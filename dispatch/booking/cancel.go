@@ -47,15 +47,10 @@ func (b *Booking) CancelAppointment(ctx context.Context, call dispatch.Call, in 
 // callOff writes the end of appointment, promise, visit and time, and of the work
 // order where the booking had opened it.
 func (l *locked) callOff(ctx context.Context, tx dispatch.Tx, reason string) error {
-	a := &l.listed.Appointment
-	if err := tx.JudgePromise(ctx, a.ID, a.Promise, dispatch.PromiseWithdrawn, l.now); err != nil {
+	var err error
+	if l.listed.Appointment, err = dispatch.Withdraw(ctx, tx, l.listed.Appointment, reason, l.now); err != nil {
 		return err
 	}
-	a.State, a.CancelReason = dispatch.AppointmentCancelled, reason
-	if err := tx.SaveAppointment(ctx, *a); err != nil {
-		return err
-	}
-	a.Version++
 	if l.hasOne {
 		if err := freeTime(ctx, tx, l.time); err != nil {
 			return err
@@ -93,14 +88,11 @@ func (l *locked) endOrder(ctx context.Context, tx dispatch.Tx) error {
 	return tx.SaveWorkOrder(ctx, l.order)
 }
 
+// announceEnd writes what the processes of the visit and its day must hear of.
 func (l *locked) announceEnd(ctx context.Context, tx dispatch.Tx) error {
-	for _, n := range []dispatch.Notice{
-		{Subject: l.listed.Name(), Version: l.listed.Version, Kind: dispatch.NoticeAppointmentCancelled},
-		{Subject: l.visit.Name(), Version: l.visit.Version, Kind: dispatch.NoticeVisitMoved},
-	} {
-		if err := tx.Publish(ctx, n); err != nil {
-			return err
-		}
+	moved := dispatch.Notice{Subject: l.visit.Name(), Version: l.visit.Version, Kind: dispatch.NoticeVisitMoved}
+	if err := tx.Publish(ctx, moved); err != nil {
+		return err
 	}
 	area, err := tx.GetPlanningArea(ctx, l.visit.PlanningArea)
 	if err != nil {
@@ -110,8 +102,5 @@ func (l *locked) announceEnd(ctx context.Context, tx dispatch.Tx) error {
 	if l.hasOne {
 		at = l.time.Span.Start
 	}
-	if err := dayChanged(ctx, tx, area, l.visit, at, time.Time{}); err != nil {
-		return err
-	}
-	return tell(ctx, tx, l.listed.Appointment, dispatch.TemplateCancelled)
+	return dispatch.DayChanged(ctx, tx, area, l.visit, at, time.Time{})
 }

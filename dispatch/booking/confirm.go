@@ -370,33 +370,8 @@ func (c *confirmation) announce(ctx context.Context, tx dispatch.Tx, a dispatch.
 			return err
 		}
 	}
-	if err := dayChanged(ctx, tx, c.area, v, c.time.Span.Start, time.Time{}); err != nil {
+	if err := dispatch.DayChanged(ctx, tx, c.area, v, c.time.Span.Start, time.Time{}); err != nil {
 		return err
 	}
-	return tell(ctx, tx, a, dispatch.TemplateBooked)
-}
-
-// dayChanged asks for the day at at to be planned again, and for that of before
-// where the visit came from another.
-func dayChanged(ctx context.Context, tx dispatch.Tx, area dispatch.PlanningArea, v dispatch.Visit, at, before time.Time) error {
-	zone, err := dispatch.Zone(area.TimeZone)
-	if err != nil {
-		return err
-	}
-	day := dispatch.DateOf(at, zone)
-	payload := map[string]string{"planning_area": string(area.ID), "date": day.String()}
-	if earlier := dispatch.DateOf(before, zone); !before.IsZero() && earlier != day {
-		payload["date_before"] = earlier.String()
-	}
-	return tx.Publish(ctx, dispatch.Notice{Subject: v.Name(), Version: v.Version, Kind: dispatch.NoticeDayChanged, Payload: payload})
-}
-
-// tell writes the messages about an appointment to its customer.
-func tell(ctx context.Context, tx dispatch.Tx, a dispatch.Appointment, template string) error {
-	for _, delivery := range dispatch.MessagesAbout(a, template) {
-		if err := tx.Tell(ctx, delivery); err != nil {
-			return err
-		}
-	}
-	return nil
+	return dispatch.TellCustomer(ctx, tx, a, dispatch.TemplateBooked)
 }

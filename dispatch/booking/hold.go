@@ -253,11 +253,7 @@ func moveHold(ctx context.Context, tx dispatch.Tx, hold dispatch.Hold, to dispat
 
 // freeTime releases a commitment of a locked shift.
 func freeTime(ctx context.Context, tx dispatch.Tx, c dispatch.Commitment) error {
-	if err := dispatch.CommitmentMachine.Check(c.ID.Name(), c.State, dispatch.CommitmentReleased); err != nil {
-		return err
-	}
-	c.State = dispatch.CommitmentReleased
-	if err := tx.SaveCommitment(ctx, c); err != nil {
+	if err := dispatch.Release(ctx, tx, c); err != nil {
 		return err
 	}
 	return tx.TouchShifts(ctx, []dispatch.ShiftID{c.Shift})

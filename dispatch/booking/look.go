@@ -79,7 +79,7 @@ func dayBefore(ctx context.Context, tx dispatch.Tx, a dispatch.Appointment, visi
 		return err
 	}
 	if inForce := promises[len(promises)-1]; inForce.MadeAt.Before(remindAt) {
-		if err := tell(ctx, tx, a, dispatch.TemplateReminder); err != nil {
+		if err := dispatch.TellCustomer(ctx, tx, a, dispatch.TemplateReminder); err != nil {
 			return err
 		}
 	}
@@ -90,5 +90,5 @@ func dayBefore(ctx context.Context, tx dispatch.Tx, a dispatch.Appointment, visi
 	if err != nil {
 		return err
 	}
-	return dayChanged(ctx, tx, area, visit, a.Window.Start, time.Time{})
+	return dispatch.DayChanged(ctx, tx, area, visit, a.Window.Start, time.Time{})
 }

@@ -126,8 +126,8 @@ func (l *locked) announceMove(ctx context.Context, tx dispatch.Tx, at time.Time,
 	if err != nil {
 		return err
 	}
-	if err := dayChanged(ctx, tx, area, l.visit, at, old.Span.Start); err != nil {
+	if err := dispatch.DayChanged(ctx, tx, area, l.visit, at, old.Span.Start); err != nil {
 		return err
 	}
-	return tell(ctx, tx, l.listed.Appointment, dispatch.TemplateChanged)
+	return dispatch.TellCustomer(ctx, tx, l.listed.Appointment, dispatch.TemplateChanged)
 }

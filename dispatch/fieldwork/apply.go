@@ -95,18 +95,9 @@ func (s *scene) tell(ctx context.Context, tx dispatch.Tx, before dispatch.Visit)
 	v := s.visit
 	switch {
 	case v.State == dispatch.VisitEnRoute && before.State != v.State && s.now.Sub(v.EnRouteAt) < onTheWayFresh:
-		return tellAll(ctx, tx, s.appointment, dispatch.TemplateOnTheWay)
+		return dispatch.TellCustomer(ctx, tx, s.appointment, dispatch.TemplateOnTheWay)
 	case v.Outcome == dispatch.OutcomeResolved && before.Outcome != v.Outcome:
-		return tellAll(ctx, tx, s.appointment, dispatch.TemplateDone)
-	}
-	return nil
-}
-
-func tellAll(ctx context.Context, tx dispatch.Tx, a dispatch.Appointment, template string) error {
-	for _, delivery := range dispatch.MessagesAbout(a, template) {
-		if err := tx.Tell(ctx, delivery); err != nil {
-			return err
-		}
+		return dispatch.TellCustomer(ctx, tx, s.appointment, dispatch.TemplateDone)
 	}
 	return nil
 }

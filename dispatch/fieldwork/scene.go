@@ -148,19 +148,9 @@ func (s *scene) dayChanged(ctx context.Context, tx dispatch.Tx, v dispatch.Visit
 	if err != nil {
 		return err
 	}
-	zone, err := dispatch.Zone(area.TimeZone)
-	if err != nil {
-		return err
-	}
-	day := s.now
+	at := s.now
 	if c, ok := s.commitments[v.ID]; ok {
-		day = c.Span.Start
+		at = c.Span.Start
 	}
-	return tx.Publish(ctx, dispatch.Notice{
-		Subject: v.Name(), Version: v.Version, Kind: dispatch.NoticeDayChanged,
-		Payload: map[string]string{
-			"planning_area": string(v.PlanningArea),
-			"date":          dispatch.DateOf(day, zone).String(),
-		},
-	})
+	return dispatch.DayChanged(ctx, tx, area, v, at, time.Time{})
 }

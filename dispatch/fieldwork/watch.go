@@ -92,7 +92,7 @@ func (s *scene) tellLate(ctx context.Context, tx dispatch.Tx) error {
 	}
 	v.Version++
 	s.visit = v
-	return tellAll(ctx, tx, s.appointment, dispatch.TemplateLate)
+	return dispatch.TellCustomer(ctx, tx, s.appointment, dispatch.TemplateLate)
 }
 
 // awaitEnd watches work under way: past one and a half times what was expected,

@@ -82,10 +82,11 @@ func (a *assignment) lock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.now, err = a.tx.Now(ctx); err != nil {
+	now, err := a.tx.Now(ctx)
+	if err != nil {
 		return err
 	}
-	from, to := a.now, a.now.Add(assignHorizon)
+	from, to := now, now.Add(assignHorizon)
 	if !a.Start.IsZero() {
 		from, to = a.Start, a.Start.Add(time.Second)
 	}
@@ -120,6 +121,10 @@ func (a *assignment) lock(ctx context.Context) error {
 		return err
 	}
 	if a.visit, err = a.tx.LockVisit(ctx, a.Visit); err != nil {
+		return err
+	}
+	// What was read to find the locks is old once they are there.
+	if a.now, err = a.tx.Now(ctx); err != nil {
 		return err
 	}
 	a.held, a.assigned, err = a.tx.CommitmentOfVisit(ctx, a.Visit)
@@ -241,8 +246,7 @@ func (a *assignment) leave(ctx context.Context) error {
 		return nil
 	}
 	a.touched = append(a.touched, a.held.Shift)
-	a.held.State = dispatch.CommitmentReleased
-	return a.tx.SaveCommitment(ctx, a.held)
+	return dispatch.Release(ctx, a.tx, a.held)
 }
 
 // save writes the new commitment and the visit, and tells who must know.
@@ -265,7 +269,21 @@ func (a *assignment) save(ctx context.Context) (dispatch.Visit, error) {
 		}
 	}
 	a.visit.State = dispatch.VisitPlanned
-	return replaced(ctx, a.tx, a.visit)
+	visit, err := replaced(ctx, a.tx, a.visit)
+	if err != nil {
+		return dispatch.Visit{}, err
+	}
+	return visit, dayChanged(ctx, a.tx, visit, a.placed.Span.Start, a.held.Span.Start)
+}
+
+// dayChanged asks for the days between which a visit was moved by hand to be
+// planned again.
+func dayChanged(ctx context.Context, tx dispatch.Tx, visit dispatch.Visit, at, before time.Time) error {
+	area, err := tx.GetPlanningArea(ctx, visit.PlanningArea)
+	if err != nil {
+		return err
+	}
+	return dispatch.DayChanged(ctx, tx, area, visit, at, before)
 }
 
 // replaced saves a visit whose place changed, tells its workflow, and gives it as
@@ -314,14 +332,16 @@ func (p *Planning) UnassignVisit(ctx context.Context, call dispatch.Call, id dis
 		if !assigned {
 			return dispatch.Visit{}, errors.New("visit " + id.String() + " is planned and has no commitment")
 		}
-		held.State = dispatch.CommitmentReleased
-		if err := tx.SaveCommitment(ctx, held); err != nil {
+		if err := dispatch.Release(ctx, tx, held); err != nil {
 			return dispatch.Visit{}, err
 		}
 		if err := tx.TouchShifts(ctx, []dispatch.ShiftID{held.Shift}); err != nil {
 			return dispatch.Visit{}, err
 		}
 		visit.State = dispatch.VisitUnassigned
-		return replaced(ctx, tx, visit)
+		if visit, err = replaced(ctx, tx, visit); err != nil {
+			return dispatch.Visit{}, err
+		}
+		return visit, dayChanged(ctx, tx, visit, held.Span.Start, time.Time{})
 	})
 }

@@ -201,9 +201,7 @@ func (p *publication) drop(ctx context.Context) error {
 func (p *publication) release(ctx context.Context, stop dispatch.Stop) error {
 	p.touch(stop.Shift)
 	p.plan.Moved++
-	c := stop.Commitment
-	c.State = dispatch.CommitmentReleased
-	if err := p.tx.SaveCommitment(ctx, c); err != nil {
+	if err := dispatch.Release(ctx, p.tx, stop.Commitment); err != nil {
 		return err
 	}
 	visit, err := p.tx.LockVisit(ctx, stop.Visit)

@@ -214,8 +214,12 @@ func (p *Planning) CancelWorkOrder(ctx context.Context, call dispatch.Call, id d
 		if err := dispatch.WorkOrderMachine.Check(order.Name(), order.State, dispatch.WorkOrderCancelled); err != nil {
 			return order, err
 		}
+		// A technician may have asked for another visit before the lock was ours.
+		if visits, err = tx.VisitsOf(ctx, id); err != nil {
+			return order, err
+		}
 		for _, v := range visits {
-			if err := cancelVisit(ctx, tx, v.ID, held, call.Principal.Subject, reason); err != nil {
+			if err := cancelVisit(ctx, tx, v.ID, held, reason); err != nil {
 				return order, err
 			}
 		}
@@ -250,7 +254,7 @@ func lockShiftsOf(ctx context.Context, tx dispatch.Tx, visits []dispatch.Visit) 
 
 // cancelVisit cancels a visit that is not over, frees its time and withdraws
 // what was promised for it.
-func cancelVisit(ctx context.Context, tx dispatch.Tx, id dispatch.VisitID, held map[dispatch.VisitID]dispatch.ShiftID, by, reason string) error {
+func cancelVisit(ctx context.Context, tx dispatch.Tx, id dispatch.VisitID, held map[dispatch.VisitID]dispatch.ShiftID, reason string) error {
 	visit, err := tx.LockVisit(ctx, id)
 	if err != nil || dispatch.VisitMachine.Terminal(visit.State) {
 		return err
@@ -263,8 +267,7 @@ func cancelVisit(ctx context.Context, tx dispatch.Tx, id dispatch.VisitID, held 
 		if held[id] != c.Shift {
 			return dispatch.Refuse(dispatch.ReasonEtagMismatch, visit.Name(), "somebody else moved it just now; repeat the call")
 		}
-		c.State = dispatch.CommitmentReleased
-		if err := tx.SaveCommitment(ctx, c); err != nil {
+		if err := dispatch.Release(ctx, tx, c); err != nil {
 			return err
 		}
 	}
@@ -272,15 +275,24 @@ func cancelVisit(ctx context.Context, tx dispatch.Tx, id dispatch.VisitID, held 
 	if err := tx.SaveVisit(ctx, visit); err != nil {
 		return err
 	}
-	notice := dispatch.Notice{Subject: visit.Name(), Version: visit.Version + 1, Kind: dispatch.NoticeVisitMoved}
-	if err := tx.Publish(ctx, notice); err != nil || visit.Appointment.IsZero() {
+	visit.Version++
+	err = tx.Publish(ctx, dispatch.Notice{Subject: visit.Name(), Version: visit.Version, Kind: dispatch.NoticeVisitMoved})
+	if err != nil {
 		return err
 	}
-	return withdraw(ctx, tx, visit.Appointment, by, reason)
+	if assigned {
+		if err := dayChanged(ctx, tx, visit, c.Span.Start, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return withdraw(ctx, tx, visit.Appointment, reason)
 }
 
-// withdraw cancels the appointment of a cancelled visit and tells its customer.
-func withdraw(ctx context.Context, tx dispatch.Tx, id dispatch.AppointmentID, by, reason string) error {
+// withdraw takes back the promise of a cancelled visit, if there is one.
+func withdraw(ctx context.Context, tx dispatch.Tx, id dispatch.AppointmentID, reason string) error {
+	if id.IsZero() {
+		return nil
+	}
 	a, err := tx.LockAppointment(ctx, id)
 	if err != nil || a.State != dispatch.AppointmentConfirmed {
 		return err
@@ -289,21 +301,6 @@ func withdraw(ctx context.Context, tx dispatch.Tx, id dispatch.AppointmentID, by
 	if err != nil {
 		return err
 	}
-	if err := tx.JudgePromise(ctx, a.ID, a.Promise, dispatch.PromiseWithdrawn, now); err != nil {
-		return err
-	}
-	a.State, a.CancelReason = dispatch.AppointmentCancelled, reason
-	a.LinkEpoch++
-	if err := tx.SaveAppointment(ctx, a); err != nil {
-		return err
-	}
-	for _, message := range dispatch.MessagesAbout(a, dispatch.TemplateCancelled) {
-		if err := tx.Tell(ctx, message); err != nil {
-			return err
-		}
-	}
-	return tx.Publish(ctx, dispatch.Notice{
-		Subject: a.Name(), Version: a.Version + 1, Kind: dispatch.NoticeAppointmentCancelled,
-		Payload: map[string]string{"by": by},
-	})
+	_, err = dispatch.Withdraw(ctx, tx, a, reason, now)
+	return err
 }
