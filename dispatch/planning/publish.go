@@ -20,6 +20,9 @@ func publish(ctx context.Context, tx dispatch.Tx, d *draft, author string) (disp
 		return dispatch.Plan{}, err
 	}
 	p := publication{draft: d, tx: tx, current: d.untouched(locked)}
+	if err := p.lockCandidates(ctx); err != nil {
+		return dispatch.Plan{}, err
+	}
 	p.plan = dispatch.Plan{
 		ID: dispatch.PlanID{}.New(), PlanningArea: d.day.area.ID, Date: d.day.date,
 		State: dispatch.PlanPublished, Author: author, Leftovers: d.leftovers, Cost: d.plan.Cost.Total,
@@ -53,6 +56,47 @@ type publication struct {
 	current []bool // by shift: may the draft's route be written?
 	touched []dispatch.ShiftID
 	plan    dispatch.Plan
+	// What the draft gives a place for the first time, locked. No shift lock
+	// stands before these rows: they are anybody's.
+	orders map[dispatch.WorkOrderID]dispatch.WorkOrder
+	visits map[dispatch.VisitID]dispatch.Visit
+}
+
+// lockCandidates locks work orders, then visits, each by id: so do two runs that
+// want the same ones, and a dispatcher who cancels one.
+func (p *publication) lockCandidates(ctx context.Context) error {
+	p.orders, p.visits = map[dispatch.WorkOrderID]dispatch.WorkOrder{}, map[dispatch.VisitID]dispatch.Visit{}
+	var seen []dispatch.Visit
+	for i, route := range p.draft.plan.Routes {
+		for _, stop := range route.Stops {
+			first := p.draft.picture.Job(0)
+			if !p.current[i] || stop.Job < first {
+				continue
+			}
+			visit, err := p.tx.GetVisit(ctx, p.draft.visits[stop.Job-first].Visit)
+			if err != nil {
+				return err
+			}
+			seen = append(seen, visit)
+		}
+	}
+	slices.SortFunc(seen, func(a, b dispatch.Visit) int { return slices.Compare(a.WorkOrder.UUID[:], b.WorkOrder.UUID[:]) })
+	for _, v := range seen {
+		order, err := p.tx.LockWorkOrder(ctx, v.WorkOrder)
+		if err != nil {
+			return err
+		}
+		p.orders[v.WorkOrder] = order
+	}
+	slices.SortFunc(seen, func(a, b dispatch.Visit) int { return slices.Compare(a.ID.UUID[:], b.ID.UUID[:]) })
+	for _, v := range seen {
+		visit, err := p.tx.LockVisit(ctx, v.ID)
+		if err != nil {
+			return err
+		}
+		p.visits[v.ID] = visit
+	}
+	return nil
 }
 
 // untouched says for each shift whether its route may be written: its version is
@@ -144,17 +188,14 @@ func (p *publication) move(ctx context.Context, shift dispatch.Shift, at picture
 // place commits a visit that had no technician. It is left alone if somebody
 // else took care of it since the picture was taken.
 func (p *publication) place(ctx context.Context, shift dispatch.Shift, stop dispatch.Stop, at picture.Retimed) (bool, error) {
-	visit, err := p.tx.LockVisit(ctx, stop.Visit)
-	if err != nil {
-		return false, err
-	}
+	visit := p.visits[stop.Visit]
 	if visit.State != dispatch.VisitUnassigned || visit.Version != stop.VisitVersion {
 		p.plan.Conflicts = append(p.plan.Conflicts, visit.ID)
 		return false, nil
 	}
 	p.touch(shift.ID)
 	p.plan.Moved++
-	err = p.tx.CreateCommitment(ctx, dispatch.Commitment{
+	err := p.tx.CreateCommitment(ctx, dispatch.Commitment{
 		ID: dispatch.CommitmentID{}.New(), Technician: shift.Technician, Shift: shift.ID,
 		Kind: dispatch.CommitmentVisit, State: dispatch.CommitmentPlanned,
 		Visit: visit.ID, Span: at.Span, Travel: at.Travel,
@@ -163,21 +204,16 @@ func (p *publication) place(ctx context.Context, shift dispatch.Shift, stop disp
 		return false, err
 	}
 	visit.State = dispatch.VisitPlanned
-	if err := p.schedule(ctx, visit.WorkOrder); err != nil {
-		return false, err
+	if order := p.orders[visit.WorkOrder]; order.State == dispatch.WorkOrderOpen {
+		order.State = dispatch.WorkOrderScheduled
+		if err := p.tx.SaveWorkOrder(ctx, order); err != nil {
+			return false, err
+		}
+		order.Version++
+		p.orders[visit.WorkOrder] = order
 	}
 	_, err = replaced(ctx, p.tx, visit)
 	return true, err
-}
-
-// schedule moves an open work order on, now that a visit of it is planned.
-func (p *publication) schedule(ctx context.Context, id dispatch.WorkOrderID) error {
-	order, err := p.tx.LockWorkOrder(ctx, id)
-	if err != nil || order.State != dispatch.WorkOrderOpen {
-		return err
-	}
-	order.State = dispatch.WorkOrderScheduled
-	return p.tx.SaveWorkOrder(ctx, order)
 }
 
 // drop takes the visits that found no place from their technicians; what was
