@@ -14,68 +14,65 @@ const settle = 15 * time.Minute
 // LookAtDay is what the workflow of an area's day does when it wakes: plan on
 // the evening before, and again after changes, until the day is over.
 func (p *Planning) LookAtDay(ctx context.Context, tenant dispatch.TenantID, area dispatch.PlanningAreaID, date dispatch.Date, workflow string) (dispatch.Look, error) {
-	next, over, err := p.nextRun(ctx, tenant, area, date)
-	if err != nil {
+	look, due, err := p.awaitRun(ctx, tenant, area, date, workflow)
+	if err != nil || !due {
+		return look, err
+	}
+	call := dispatch.Call{Principal: dispatch.System(tenant, "plan-day"), Method: dispatch.ProcessPlanDay}
+	if _, err := p.PlanDay(ctx, call, area, date); err != nil {
 		return dispatch.Look{}, err
 	}
-	if !over && next.IsZero() {
-		call := dispatch.Call{Principal: dispatch.System(tenant, "plan-day"), Method: dispatch.ProcessPlanDay}
-		if _, err := p.PlanDay(ctx, call, area, date); err != nil {
-			return dispatch.Look{}, err
-		}
-		if next, over, err = p.nextRun(ctx, tenant, area, date); err != nil {
-			return dispatch.Look{}, err
-		}
-	}
-	var look dispatch.Look
-	err = p.store.InTx(ctx, tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		if over {
-			look, err = dispatch.Rest(ctx, tx, workflow)
-			return err
-		}
-		look, err = dispatch.SleepUntil(ctx, tx, dispatch.WatchDay(tenant, area, date).At(next))
-		return err
-	})
+	look, _, err = p.awaitRun(ctx, tenant, area, date, workflow)
 	return look, err
 }
 
-// nextRun says when the day is to be looked at again: zero for at once, and over
-// once there is nothing left to plan on it.
-func (p *Planning) nextRun(ctx context.Context, tenant dispatch.TenantID, area dispatch.PlanningAreaID, date dispatch.Date) (next time.Time, over bool, err error) {
-	err = p.store.View(ctx, tenant, func(ctx context.Context, tx dispatch.Tx) error {
+// awaitRun reads the day and leaves its wakeup in one transaction, so that a
+// change that the read has not seen is not taken for answered. due says that the
+// day is to be planned now.
+func (p *Planning) awaitRun(ctx context.Context, tenant dispatch.TenantID, area dispatch.PlanningAreaID, date dispatch.Date, workflow string) (look dispatch.Look, due bool, err error) {
+	err = p.store.InTx(ctx, tenant, func(ctx context.Context, tx dispatch.Tx) error {
 		d, err := readDay(ctx, tx, area, date)
 		if err != nil {
 			return err
 		}
-		if end := d.over(); !end.After(d.now) {
-			over = true
-			return nil
-		}
-		// Noon does not fall into the gap of a clock change; an evening hour may.
-		evening, ok := d.area.PlanAt.At(date.AddDays(-1), d.zone)
-		if !ok {
-			evening, _ = dispatch.Clock(12, 0).At(date.AddDays(-1), d.zone)
-		}
-		if d.now.Before(evening) {
-			next = evening
-			return nil
-		}
-		plan, found, err := tx.PublishedPlan(ctx, area, date)
-		if err != nil || !found {
+		if !d.over().After(d.now) {
+			look, err = dispatch.Rest(ctx, tx, workflow)
 			return err
 		}
-		version, err := tx.DayVersion(ctx, area, date)
+		next, err := d.nextRun(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if version == plan.Basis {
-			next = d.over() // a notice comes earlier if something changes
-			return nil
+		if due = !next.After(d.now); due {
+			return nil // the wakeup stays due while the plan is made
 		}
-		if rested := plan.CreatedAt.Add(settle); rested.After(d.now) {
-			next = rested
-		}
-		return nil
+		look, err = dispatch.SleepUntil(ctx, tx, dispatch.WatchDay(tenant, area, date).At(next))
+		return err
 	})
-	return next, over, err
+	return look, due, err
+}
+
+// nextRun says when a day that is not over is to be looked at again: now where
+// it is to be planned.
+func (d day) nextRun(ctx context.Context, tx dispatch.Tx) (time.Time, error) {
+	// Noon does not fall into the gap of a clock change; an evening hour may.
+	evening, ok := d.area.PlanAt.At(d.date.AddDays(-1), d.zone)
+	if !ok {
+		evening, _ = dispatch.Clock(12, 0).At(d.date.AddDays(-1), d.zone)
+	}
+	if d.now.Before(evening) {
+		return evening, nil
+	}
+	plan, found, err := tx.PublishedPlan(ctx, d.area.ID, d.date)
+	if err != nil || !found {
+		return d.now, err
+	}
+	version, err := tx.DayVersion(ctx, d.area.ID, d.date)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if version == plan.Basis {
+		return d.over(), nil // a notice comes earlier if something changes
+	}
+	return plan.CreatedAt.Add(settle), nil
 }

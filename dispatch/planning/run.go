@@ -37,11 +37,11 @@ type draft struct {
 // PlanDay plans a day anew around what is promised, pinned, under way and done,
 // and publishes what is still current.
 func (p *Planning) PlanDay(ctx context.Context, call dispatch.Call, area dispatch.PlanningAreaID, date dispatch.Date) (dispatch.Plan, error) {
-	made, err := p.solve(ctx, call.Principal.Tenant, area, date)
-	if err != nil {
-		return dispatch.Plan{}, err
-	}
+	made, unsolved := p.solve(ctx, call.Principal.Tenant, area, date)
 	return dispatch.Once(ctx, p.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Plan, error) {
+		if unsolved != nil {
+			return dispatch.Plan{}, unsolved // only now: a repeated request has its answer already
+		}
 		return publish(ctx, tx, made, call.Principal.Subject)
 	})
 }
@@ -54,7 +54,8 @@ func (p *Planning) solve(ctx context.Context, tenant dispatch.TenantID, area dis
 		if d.day, err = readDay(ctx, tx, area, date); err != nil {
 			return err
 		}
-		if date.Before(dispatch.DateOf(d.day.now, d.day.zone)) {
+		// A night shift belongs to the day it began on, and is planned past midnight.
+		if date.Before(dispatch.DateOf(d.day.now, d.day.zone)) && !d.day.over().After(d.day.now) {
 			return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "date", "%s is over; plan today or a day to come", date)
 		}
 		unplanned, err := tx.UnplannedVisits(ctx, area, maxCandidates)
