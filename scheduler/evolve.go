@@ -14,6 +14,9 @@ const (
 	// annealedShare is how much of the budget goes to ruin and recreate before
 	// the genetic search takes over.
 	annealedShare = 0.25
+	// annealedApart is that share where technicians differ: routes cannot trade
+	// their ends there, and the genetic search finds less.
+	annealedApart = 0.5
 )
 
 // solve picks how to search: ruin and recreate on the whole problem or by parts,
@@ -25,9 +28,6 @@ func (p *Problem) solve(b *budget, start [][]int32, threads int) [][]int32 {
 		a.hot = 0.1
 	}
 	breed := n >= 3 && n <= geneticJobs && p.suits() && b.o.Warm == nil
-	if breed {
-		a.till = annealedShare
-	}
 	if n > wholeJobs || n*len(p.shifts) > wholeCells {
 		d := newDivided(p, b, b.o.Seed, threads, start)
 		d.run(a)
@@ -38,6 +38,12 @@ func (p *Problem) solve(b *budget, start [][]int32, threads int) [][]int32 {
 	s.load(start)
 	s.construct()
 	b.note(s.best-p.requiredCost(s.absent), len(s.absent))
+	if breed {
+		a.till = annealedShare
+		if len(s.seen) > 1 { // kinds of shift
+			a.till = annealedApart
+		}
+	}
 	if parts := s.worthParts(threads); parts > 1 {
 		d := newDivided(p, b, b.o.Seed, threads, s.bestJobs)
 		d.least = parts
