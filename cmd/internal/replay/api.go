@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -103,12 +104,20 @@ func reasonOf(err error) string {
 	if !errors.As(err, &failed) {
 		return "UNKNOWN"
 	}
-	for _, detail := range failed.GRPCStatus().Details() {
+	if reason := reasonIn(failed.GRPCStatus().Proto()); reason != "" {
+		return reason
+	}
+	return strings.ToUpper(failed.GRPCStatus().Code().String())
+}
+
+// reasonIn gives the reason that a status holds, "" if it holds none.
+func reasonIn(s *spb.Status) string {
+	for _, detail := range status.FromProto(s).Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok {
 			return info.GetReason()
 		}
 	}
-	return strings.ToUpper(failed.GRPCStatus().Code().String())
+	return ""
 }
 
 // refusal gives the reason of an answer that is a refusal of what was asked, and

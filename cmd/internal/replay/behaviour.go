@@ -77,7 +77,7 @@ const (
 	tasteLaterDay
 )
 
-func (d dice) taste() taste { return taste(d.pick(0.62, 0.14, 0.14, 0.10)) }
+func (d dice) taste() taste { return taste(d.pick(0.45, 0.15, 0.15, 0.25)) }
 
 // temperOf gives how a visit comes out: a return visit brought what was missing.
 func temperOf(trade string, ordinal int32) temper {
@@ -164,6 +164,19 @@ var (
 
 func (d dice) person() string {
 	return firstNames[d.IntN(len(firstNames))] + " " + lastNames[d.IntN(len(lastNames))]
+}
+
+// unique is a person whose name nobody has yet, as long as there are names.
+func (d dice) unique(taken map[string]bool) string {
+	person := d.person()
+	for range 100 {
+		if !taken[person] {
+			break
+		}
+		person = d.person()
+	}
+	taken[person] = true
+	return person
 }
 
 // leads are what technicians notice, with what might help.

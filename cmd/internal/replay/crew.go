@@ -46,6 +46,7 @@ func recruits(s seed, n int, areas map[string]*demand, grounds map[string][]grou
 		return nil, fmt.Errorf("%d technicians for %d planning areas: expected at least one each", n, len(areas))
 	}
 	var out []recruit
+	names := map[string]bool{}
 	share := apportion(n, areas)
 	for _, area := range slices.Sorted(maps.Keys(areas)) {
 		if len(grounds[area]) == 0 {
@@ -54,7 +55,7 @@ func recruits(s seed, n int, areas map[string]*demand, grounds map[string][]grou
 		crew := make([]recruit, share[area])
 		for i := range crew {
 			d := s.of("technician", area, nth(i))
-			crew[i] = recruit{name: d.person(), area: area, home: homeIn(d, areas[area], grounds[area]), skills: map[string]int32{}, rank: i}
+			crew[i] = recruit{name: d.unique(names), area: area, home: homeIn(d, areas[area], grounds[area]), skills: map[string]int32{}, rank: i}
 		}
 		deal(s, area, crew, areas[area], levels)
 		out = append(out, crew...)

@@ -65,6 +65,9 @@ func (w *worker) flush(ctx context.Context) error {
 func (w *worker) heed(events []*pb.FieldEvent, results []*pb.EventResult) {
 	for i, result := range results {
 		status := strings.TrimPrefix(result.GetStatus().String(), "EVENT_STATUS_")
+		if reason := reasonIn(result.GetError()); reason != "" {
+			status += ": " + reason
+		}
 		w.tally.events[status]++
 		event := events[i]
 		switch result.GetStatus() {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -36,10 +34,19 @@ func (r *replay) inspect(ctx context.Context, day time.Time) error {
 			}
 		}
 		r.tally.plannedLook[area.GetName()+" "+day.Format(time.DateOnly)] = look
-		if day.Equal(r.pictureDay()) {
-			kept, _ := proto.Clone(board).(*pb.Board)
-			r.boards = append(r.boards, kept)
+	}
+	return nil
+}
+
+// keepBoards keeps the boards of the day that is drawn, once it is over.
+func (r *replay) keepBoards(ctx context.Context) error {
+	ctx = as(ctx, r.company.dispatcher)
+	for _, area := range r.company.areas {
+		board, err := r.api.dispatch.GetBoard(ctx, &pb.GetBoardRequest{PlanningArea: area.GetName(), Date: dateOf(r.pictureDay())})
+		if err != nil {
+			return fmt.Errorf("look at the board of %s on the day that is drawn: %w", area.GetName(), err)
 		}
+		r.boards = append(r.boards, board)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/firstfix/firstfix/cmd/internal/routemap"
 )
 
-// Picture is a day as the dispatcher saw it on the evening before, for drawing.
+// Picture is a day as the board showed it when it was over, for drawing.
 type Picture struct {
 	Day string
 	routemap.Map
@@ -58,9 +58,9 @@ func (r *replay) picture(report *Report) *Picture {
 		share = travel.Seconds() / (travel + work).Seconds()
 	}
 	p.Title = day.Format("Monday, 2 January 2006")
-	p.Subtitle = "Routes as planned on the evening before, one colour per technician"
+	p.Subtitle = "The routes of the day, one colour per technician, stops in their order"
 	p.Figures = []routemap.Figure{
-		{Value: strconv.Itoa(visits), Label: "visits planned"},
+		{Value: strconv.Itoa(visits), Label: "visits"},
 		{Value: strconv.Itoa(len(p.Routes)), Label: "technicians"},
 		{Value: percent(share), Label: "of their time is travel"},
 		{Value: percent(kept(report)), Label: "of the windows were kept"},

@@ -177,6 +177,7 @@ func (r *replay) play(ctx context.Context) error {
 		r.queue.plan(day.Add(-time.Hour), func(ctx context.Context) error { return r.inspect(ctx, day) })
 		r.queue.plan(day.AddDate(0, 0, 1), func(context.Context) error { return r.tellDay(day) })
 	}
+	r.queue.plan(r.pictureDay().Add(20*time.Hour), r.keepBoards)
 	r.Disturb.plan(r)
 	if err := r.playUntil(ctx, r.runOut().Add(tail)); err != nil {
 		return err

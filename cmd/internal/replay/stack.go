@@ -39,6 +39,9 @@ func startStack(ctx context.Context, log io.Writer) (*devStack, error) {
 	// Not ended by ctx: it has to stop its own programs, in order.
 	cmd := exec.Command(program, "run", "--ephemeral", "--no-sample", "--json", "--binary="+self) //nolint:gosec,noctx // beside our own program; see above
 	cmd.Stderr = log
+	// The worker looks for work more often than anybody else would want: a replay
+	// waits for it thousands of times.
+	cmd.Env = append(os.Environ(), "FIRSTFIX_IDLE_POLL=10ms")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is ours to pass on
 	stopWithParent(cmd.SysProcAttr)
 	out, err := cmd.StdoutPipe()

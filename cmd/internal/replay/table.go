@@ -12,13 +12,14 @@ import (
 
 // Table writes the report for people.
 func (r *Report) Table(out io.Writer) error {
+	// Lines without a tab end a block of columns: sections have widths of their own.
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t%s\n", label, fmt.Sprintf(format, args...))
 	}
-	section := func(title string) { fmt.Fprintf(w, "\t\n%s\t\n", title) }
+	section := func(title string) { fmt.Fprintf(w, "\n%s\n", title) }
 
-	fmt.Fprintf(w, "%s until %s, %d technicians, seed %d\t\n\t\n", r.From, r.Until, r.Technicians, r.Seed)
+	fmt.Fprintf(w, "%s until %s, %d technicians, seed %d\n\n", r.From, r.Until, r.Technicians, r.Seed)
 	line("requests", "%s", thousands(r.Requests))
 	line("answered", "%s", thousands(r.Answered))
 	line("offered", "%s", thousands(r.Offered))
@@ -78,7 +79,7 @@ func (r *Report) fixTable(w io.Writer, section func(string)) {
 	const shown = 15
 	for i, f := range services {
 		if i == shown {
-			fmt.Fprintf(w, "  and %d services more\t\n", len(services)-shown)
+			fmt.Fprintf(w, "  and %d services more\n", len(services)-shown)
 			break
 		}
 		row(f, fmt.Sprintf("%s, %d days", f.Service, f.WindowDays))
@@ -87,12 +88,12 @@ func (r *Report) fixTable(w io.Writer, section func(string)) {
 
 // machineTable writes what depends on the machine, and what is wrong.
 func (r *Report) machineTable(w io.Writer, section func(string)) {
-	section("calls\tcount     p50       p99")
+	section("calls: count, p50, p99")
 	for _, method := range slices.Sorted(maps.Keys(r.Calls)) {
 		c := r.Calls[method]
 		fmt.Fprintf(w, "  %s\t%6d  %6.1f ms %6.1f ms\n", method, c.Count, c.P50, c.P99)
 	}
-	fmt.Fprintf(w, "\t\nwall time\t%.0f s, of which %.0f s waited for %d steps of the clock\n", r.WallSeconds, r.Workflows.WaitedSeconds, r.Workflows.Steps)
+	fmt.Fprintf(w, "\nwall time\t%.0f s, of which %.0f s waited for %d steps of the clock\n", r.WallSeconds, r.Workflows.WaitedSeconds, r.Workflows.Steps)
 	fmt.Fprintf(w, "database\t%d MB, %d processes asleep\n", r.Workflows.DatabaseMB, r.Workflows.Wakeups)
 	for _, what := range r.Disturbed {
 		fmt.Fprintf(w, "disturbed\t%s\n", what)
@@ -105,7 +106,7 @@ func (r *Report) machineTable(w io.Writer, section func(string)) {
 		section("WRONG: figures that do not agree")
 	}
 	for _, what := range r.Mismatches {
-		fmt.Fprintf(w, "  %s\t\n", what)
+		fmt.Fprintf(w, "  %s\n", what)
 	}
 }
 

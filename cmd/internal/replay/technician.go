@@ -36,8 +36,9 @@ type worker struct {
 type span struct{ start, end time.Time }
 
 const (
-	// idleWait is how often a technician with nothing to do looks again.
-	idleWait = 30 * time.Minute
+	// idleWait is how often a technician with nothing to do looks again: all of
+	// them on the hour, so that time stops there once.
+	idleWait = time.Hour
 	// beforeHand is how much earlier than planned a technician sets off at most.
 	beforeHand = 2 * time.Minute
 	// overtime is how long after his shift a technician still starts work.
@@ -90,16 +91,17 @@ func (w *worker) next(ctx context.Context) error {
 	}
 	visit := w.upcoming()
 	if visit == nil {
-		if w.now.Add(idleWait).After(w.shift.end) {
+		again := w.now.Truncate(idleWait).Add(idleWait)
+		if !again.Before(w.shift.end) {
 			return w.endDay(ctx)
 		}
-		w.queue.plan(w.now.Add(idleWait), w.next)
+		w.queue.plan(again, w.next)
 		return nil
 	}
 	v := visit.GetVisit()
 	leave := v.GetPlannedStartTime().AsTime().Add(-v.GetPlannedTravel().AsDuration() - beforeHand)
 	if leave.After(w.now) {
-		w.queue.plan(earliest(leave, w.now.Add(idleWait)), w.next)
+		w.queue.plan(earliest(leave, w.now.Truncate(idleWait).Add(idleWait)), w.next)
 		return nil
 	}
 	return w.setOff(ctx, visit)
