@@ -214,30 +214,6 @@ func endHold(ctx context.Context, tx dispatch.Tx, id dispatch.HoldID, to dispatc
 	return hold, freeTime(ctx, tx, c)
 }
 
-// releaseOverdue ends the holds on locked shifts that are over, so that their
-// time can be given to somebody else: the sweeper may be late.
-func releaseOverdue(ctx context.Context, tx dispatch.Tx, shifts []dispatch.ShiftID, now time.Time) error {
-	overdue, err := tx.LockOverdueHolds(ctx, shifts, now)
-	if err != nil {
-		return err
-	}
-	for _, hold := range overdue {
-		if _, err := moveHold(ctx, tx, hold, dispatch.HoldExpired); err != nil {
-			return err
-		}
-		c, found, err := tx.CommitmentOfHold(ctx, hold.ID)
-		if err != nil {
-			return err
-		}
-		if found {
-			if err := freeTime(ctx, tx, c); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // moveHold writes a hold's next state, and gives it with its new version.
 func moveHold(ctx context.Context, tx dispatch.Tx, hold dispatch.Hold, to dispatch.HoldState) (dispatch.Hold, error) {
 	if err := dispatch.HoldMachine.Check(hold.Name(), hold.State, to); err != nil {

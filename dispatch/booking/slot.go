@@ -140,7 +140,7 @@ func (b *Booking) placeOn(ctx context.Context, tx dispatch.Tx, offer SlotOfferTo
 	if err := offer.checkFresh(now); err != nil {
 		return seated{}, err
 	}
-	if err := releaseOverdue(ctx, tx, shiftIDs(locked), now); err != nil {
+	if err := dispatch.ReleaseOverdue(ctx, tx, shiftIDs(locked)); err != nil {
 		return seated{}, err
 	}
 	w, floor, err := wantedOf(ctx, tx, offer)

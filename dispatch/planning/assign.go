@@ -43,6 +43,9 @@ func (p *Planning) AssignVisit(ctx context.Context, call dispatch.Call, in Assig
 		if err := tx.DeferOverlapCheck(ctx); err != nil {
 			return dispatch.Visit{}, err
 		}
+		if err := dispatch.ReleaseOverdue(ctx, tx, a.ids()); err != nil {
+			return dispatch.Visit{}, err
+		}
 		var err error
 		if in.AllowOverlap {
 			err = a.force(ctx)
@@ -132,6 +135,14 @@ func (a *assignment) lock(ctx context.Context) error {
 		return dispatch.Refuse(dispatch.ReasonEtagMismatch, a.Visit.Name(), "somebody else moved it just now; read it again")
 	}
 	return err
+}
+
+func (a *assignment) ids() []dispatch.ShiftID {
+	out := make([]dispatch.ShiftID, len(a.shifts))
+	for i, s := range a.shifts {
+		out[i] = s.ID
+	}
+	return out
 }
 
 // check refuses what the visit's state, its promise or the technician forbids.

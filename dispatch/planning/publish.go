@@ -43,6 +43,10 @@ func publish(ctx context.Context, tx dispatch.Tx, d *draft, author string) (disp
 	if err := tx.TouchShifts(ctx, p.touched); err != nil {
 		return dispatch.Plan{}, err
 	}
+	// Last, as the lock order says: overlaps are looked for at COMMIT.
+	if err := dispatch.ReleaseOverdue(ctx, tx, d.day.ids()); err != nil {
+		return dispatch.Plan{}, err
+	}
 	if p.plan.Basis, err = tx.DayVersion(ctx, d.day.area.ID, d.day.date); err != nil {
 		return dispatch.Plan{}, err
 	}
