@@ -7,6 +7,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/firstfix/firstfix/dispatch"
 )
@@ -99,4 +100,31 @@ func (s *stage) wantNoFailedTask(t *testing.T, r *Relay, workflowID string) {
 			t.Errorf("%s: %s", workflowID, failed.GetFailure().GetMessage())
 		}
 	}
+}
+
+// TestALatePromotionIsAnswered: the promotion of a build that is gone arrives
+// after that of the one that runs.
+func TestALatePromotionIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var d diary
+	sleep := func(dispatch.Wakeup) (bool, error) { return false, nil }
+	r := s.relay(t, temporalAddress(t))
+	current := func(build string) func() bool {
+		return func() bool {
+			answer, err := r.Temporal.WorkerDeploymentClient().GetHandle(string(s.home)).Describe(t.Context(), client.WorkerDeploymentDescribeOptions{})
+			return err == nil && answer.Info.RoutingConfig.CurrentVersion != nil && answer.Info.RoutingConfig.CurrentVersion.BuildID == build
+		}
+	}
+	stop := s.work(t, s.sleepers(&d, "", sleep), "gone")
+	eventually(t, "the first build to be current", current("gone"))
+	stop()
+	s.work(t, s.sleepers(&d, "", sleep), "here")
+	eventually(t, "the next build to be current", current("here"))
+	late := NewWorkers(WorkersOptions{Temporal: r.Temporal, Installation: s.home, BuildID: "gone"})
+	eventually(t, "the late promotion to arrive", func() bool { return late.setCurrent(t.Context()) == nil })
+	eventually(t, "the build that runs to be current again", current("here"))
+	s.publish(t, notice(dispatch.NoticeVisitMoved, dispatch.VisitID{UUID: id(1)}.Name(), 1, nil))
+	deliverAll(t, s, r)
+	eventually(t, "a look by it", func() bool { return len(d.read()) == 1 })
 }

@@ -186,13 +186,27 @@ func (p process) register(r registry, home Installation) {
 
 const promoteTime = 5 * time.Second
 
-// promote makes this build the current version of the deployment. The server
-// learns of a version by its polls, so it refuses for a moment. A build that was
-// rolled back to does the same and takes the work back.
+// insistAfter is when a build makes itself current again. The promotion of
+// another one that was killed or cut off may arrive after ours; without an answer
+// to it, all work would wait for a build that does not run. Of two builds that
+// run, the one that came later has the last word.
+var insistAfter = []time.Duration{0, 5 * time.Second, 15 * time.Second, 40 * time.Second}
+
+// promote makes this build the current version of the deployment. A build that
+// was rolled back to does the same and takes the work back.
 func (w *Workers) promote(ctx context.Context) {
 	if !w.Promote {
 		return
 	}
+	for _, after := range insistAfter {
+		pause(ctx, after)
+		w.becomeCurrent(ctx)
+	}
+}
+
+// becomeCurrent tries until it succeeds: the server learns of a version by its
+// polls, so it refuses for a moment.
+func (w *Workers) becomeCurrent(ctx context.Context) {
 	for attempt := 1; ctx.Err() == nil; attempt++ {
 		err := w.setCurrent(ctx)
 		if err == nil {
@@ -206,8 +220,10 @@ func (w *Workers) promote(ctx context.Context) {
 	}
 }
 
+// setCurrent asks the server once. A worker that stops waits for the answer, so
+// as not to leave behind a promotion that arrives when it is gone.
 func (w *Workers) setCurrent(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, promoteTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), promoteTime)
 	defer cancel()
 	handle := w.Temporal.WorkerDeploymentClient().GetHandle(string(w.Installation))
 	_, err := handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: w.BuildID})
