@@ -58,7 +58,7 @@ func (t *tx) ListAppointments(ctx context.Context, f dispatch.AppointmentFilter,
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := many(ctx, t, listAppointmentsSQL, pgx.NamedArgs{
+	rows, err := narrowed(ctx, t, listAppointmentsSQL, pgx.NamedArgs{
 		"after": after, "after_id": afterID, "state": f.State, "customer": orNull(f.Customer),
 		"work_order": orNull(f.WorkOrder), "service": f.Service, "site": orNull(f.Site), "booked_by": f.BookedBy,
 		"id": orNull(f.ID), "from": timeOrNull(f.StartsIn.Start), "to": timeOrNull(f.StartsIn.End), "size": page.Size + 1,

@@ -168,7 +168,7 @@ func (t *tx) ListPlans(ctx context.Context, area dispatch.PlanningAreaID, date d
 		}
 		args["after_date"], args["after_version"] = after.date.UTC(), after.version
 	}
-	plans, err := many(ctx, t, listPlansSQL, args, scanPlan)
+	plans, err := narrowed(ctx, t, listPlansSQL, args, scanPlan)
 	if err != nil {
 		return nil, "", err
 	}

@@ -11,9 +11,7 @@ import (
 	"github.com/firstfix/firstfix/dispatch"
 )
 
-// A condition whose argument is null or empty does not narrow. The planner sees
-// the values, since statements with so many optional conditions are planned anew
-// where the generic plan is worse.
+// A condition whose argument is null or empty does not narrow.
 const listWorkOrdersSQL = `SELECT ` + workOrderColumns + ` FROM work_orders
 WHERE tenant_id = @tenant AND id > @after
 	AND (@state = '' OR state = @state)
@@ -36,7 +34,7 @@ func (t *tx) ListWorkOrders(ctx context.Context, f dispatch.WorkOrderFilter, pag
 	if err != nil {
 		return nil, "", err
 	}
-	orders, err := many(ctx, t, listWorkOrdersSQL, pgx.NamedArgs{
+	orders, err := narrowed(ctx, t, listWorkOrdersSQL, pgx.NamedArgs{
 		"after": after, "limit": page.Size + 1, "state": f.State, "area": f.PlanningArea, "site": orNull(f.Site),
 		"customer": orNull(f.Customer), "service": f.Service, "external": f.ExternalReference, "priority": f.MostPriority,
 		"opened_from": timeOrNull(f.Opened.Start), "opened_to": timeOrNull(f.Opened.End),
@@ -62,14 +60,25 @@ JOIN sites s ON s.tenant_id = w.tenant_id AND s.id = w.site_id
 LEFT JOIN appointments a ON a.tenant_id = v.tenant_id AND a.id = v.appointment_id
 LEFT JOIN commitments c ON c.tenant_id = v.tenant_id AND c.visit_id = v.id AND c.state <> 'released'`
 
-const listVisitsSQL = listedVisitColumns + `
+const listVisitsSQL = listedVisitColumns + visitConditions
+
+// Whose a visit is stands in it once it has begun, and before in its commitment:
+// both ways lead through an index to the visits of one technician.
+const listVisitsOfTechnicianSQL = listedVisitColumns + `
+JOIN (
+	SELECT id FROM visits WHERE tenant_id = @tenant AND technician_id = @technician
+	UNION
+	SELECT visit_id FROM commitments
+	WHERE tenant_id = @tenant AND technician_id = @technician AND visit_id IS NOT NULL AND state <> 'released'
+) own ON own.id = v.id AND coalesce(v.technician_id, c.technician_id) = @technician` + visitConditions
+
+const visitConditions = `
 WHERE v.tenant_id = @tenant AND v.id > @after
 	AND (@state = '' OR v.state = @state)
 	AND (@outcome = '' OR v.outcome = @outcome)
 	AND (@area = '' OR v.planning_area_id = @area)
 	AND (@order::uuid IS NULL OR v.work_order_id = @order)
 	AND (@appointment::uuid IS NULL OR v.appointment_id = @appointment)
-	AND (@technician::uuid IS NULL OR coalesce(v.technician_id, c.technician_id) = @technician)
 ORDER BY v.id
 LIMIT @limit`
 
@@ -79,10 +88,15 @@ func (t *tx) ListVisits(ctx context.Context, f dispatch.VisitFilter, page dispat
 	if err != nil {
 		return nil, "", err
 	}
-	visits, err := many(ctx, t, listVisitsSQL, pgx.NamedArgs{
+	args := pgx.NamedArgs{
 		"after": after, "limit": page.Size + 1, "state": f.State, "outcome": f.Outcome, "area": f.PlanningArea,
-		"order": orNull(f.WorkOrder), "appointment": orNull(f.Appointment), "technician": orNull(f.Technician),
-	}, scanListedVisit)
+		"order": orNull(f.WorkOrder), "appointment": orNull(f.Appointment),
+	}
+	sql := listVisitsSQL
+	if !f.Technician.IsZero() {
+		sql, args["technician"] = listVisitsOfTechnicianSQL, f.Technician
+	}
+	visits, err := narrowed(ctx, t, sql, args, scanListedVisit)
 	if err != nil {
 		return nil, "", err
 	}

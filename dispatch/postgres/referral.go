@@ -127,7 +127,7 @@ func (t *tx) PageReferrals(ctx context.Context, f dispatch.ReferralFilter, page 
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := many(ctx, t, pageReferralsSQL, pgx.NamedArgs{
+	rows, err := narrowed(ctx, t, pageReferralsSQL, pgx.NamedArgs{
 		"after": after, "state": f.State, "owner": f.Owner, "technician": orNull(f.Technician),
 		"customer": orNull(f.Customer), "service": f.Service, "from": timeOrNull(f.Logged.Start),
 		"to": timeOrNull(f.Logged.End), "limit": page.Size + 1,

@@ -75,7 +75,7 @@ func search[T any](ctx context.Context, t *tx, kind, listSQL, searchSQL, query s
 		longest := slices.MaxFunc(prefixes, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 		sql, pairs["kind"], pairs["first"], pairs["prefixes"] = searchSQL, kind, longest, prefixes
 	}
-	rows, err := many(ctx, t, sql, pairs, scan)
+	rows, err := narrowed(ctx, t, sql, pairs, scan)
 	rows, next := cut(rows, page.Size, func(row T) string { return textKey(key(row)) })
 	return rows, next, err
 }

@@ -158,6 +158,18 @@ func many[T any](ctx context.Context, t *tx, sql string, pairs pgx.NamedArgs, sc
 	return pgx.CollectRows(rows, scan)
 }
 
+// narrowed is many for lists with optional conditions, which do not narrow when
+// their argument is null or empty. It has such a statement planned for the values
+// it gets, each time: after some calls PostgreSQL would choose one plan for all
+// values, which can use none of the conditions and walks through the whole tenant.
+func narrowed[T any](ctx context.Context, t *tx, sql string, pairs pgx.NamedArgs, scan pgx.RowToFunc[T]) ([]T, error) {
+	rows, err := t.db.Query(ctx, sql, pgx.QueryExecModeCacheDescribe, t.args(pairs))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}
+
 // one runs a query for one row; if there is none, name does not exist.
 func one[T any](ctx context.Context, t *tx, name, sql string, pairs pgx.NamedArgs, scan pgx.RowToFunc[T]) (T, error) {
 	rows, err := t.db.Query(ctx, sql, t.args(pairs))
@@ -195,14 +207,6 @@ func timeOrNull(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-// idOrZero is the scan side of orNull.
-func idOrZero[K dispatch.Kind](id *uuid.UUID) dispatch.ID[K] {
-	if id == nil {
-		return dispatch.ID[K]{}
-	}
-	return dispatch.ID[K]{UUID: *id}
 }
 
 // timeOrZero is the scan side of timeOrNull.

@@ -164,8 +164,14 @@ func TestWorkRoundTrip(t *testing.T) {
 			Window: a.Window, Service: "repair", Spread: 10 * time.Minute, Priority: 2, DueAt: order.DueAt, VisitVersion: 1,
 		}
 		for _, pair := range [][2]any{
-			{order, gotOrder}, {visit, gotVisit}, {visit, visitOf}, {[]dispatch.Visit{visit}, visits},
-			{a, gotAppointment}, {[]dispatch.Promise{promise}, promises}, {c, gotCommitment}, {true, found},
+			{order, gotOrder},
+			{visit, gotVisit},
+			{visit, visitOf},
+			{[]dispatch.Visit{visit}, visits},
+			{a, gotAppointment},
+			{[]dispatch.Promise{promise}, promises},
+			{c, gotCommitment},
+			{true, found},
 			{[]dispatch.Stop{stop}, stops},
 		} {
 			if diff := cmp.Diff(pair[0], pair[1], sameInstant); diff != "" {

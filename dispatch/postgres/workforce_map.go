@@ -151,7 +151,7 @@ ORDER BY id LIMIT @limit`
 
 // PageTerritories implements dispatch.MapTx.
 func (t *tx) PageTerritories(ctx context.Context, area dispatch.PlanningAreaID, page dispatch.Page) ([]dispatch.Territory, string, error) {
-	rows, err := many(ctx, t, pageTerritoriesSQL, pgx.NamedArgs{"area": area, "after": page.After, "limit": page.Size + 1}, scanTerritory)
+	rows, err := narrowed(ctx, t, pageTerritoriesSQL, pgx.NamedArgs{"area": area, "after": page.After, "limit": page.Size + 1}, scanTerritory)
 	rows, next := cut(rows, page.Size, func(r dispatch.Territory) string { return string(r.ID) })
 	return rows, next, err
 }

@@ -126,7 +126,7 @@ func (t *tx) PageShifts(ctx context.Context, filter dispatch.ShiftFilter, page d
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := many(ctx, t, pageShiftsSQL, pgx.NamedArgs{
+	rows, err := narrowed(ctx, t, pageShiftsSQL, pgx.NamedArgs{
 		"from": filter.From.UTC(), "to": filter.To.UTC(), "area": filter.PlanningArea,
 		"technician": orNull(filter.Technician), "after_start": start, "after_id": id, "limit": page.Size + 1,
 	}, scanShiftWithBreaks)
@@ -241,7 +241,7 @@ func (t *tx) PageAbsences(ctx context.Context, filter dispatch.AbsenceFilter, pa
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := many(ctx, t, pageAbsencesSQL, pgx.NamedArgs{
+	rows, err := narrowed(ctx, t, pageAbsencesSQL, pgx.NamedArgs{
 		"technician": orNull(filter.Technician), "from": timeOrNull(filter.Period.Start), "to": timeOrNull(filter.Period.End),
 		"after_start": start, "after_id": id, "limit": page.Size + 1,
 	}, scanAbsence)

@@ -71,7 +71,7 @@ func (t *tx) PageTechnicians(ctx context.Context, filter dispatch.TechnicianFilt
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := many(ctx, t, pageTechniciansSQL, pgx.NamedArgs{
+	rows, err := narrowed(ctx, t, pageTechniciansSQL, pgx.NamedArgs{
 		"after": after, "inactive": filter.ShowInactive, "area": filter.PlanningArea, "limit": page.Size + 1,
 	}, scanTechnician)
 	rows, next := cut(rows, page.Size, func(t dispatch.Technician) string { return t.ID.String() })
