@@ -135,6 +135,9 @@ func (d *drawing) shifts(technicians []dispatch.Technician) {
 		if d.scope.Now.After(s.Span.Start) {
 			out.NotBefore = d.Seconds(d.scope.Now)
 		}
+		if !technicians[t].Active {
+			out.NotBefore = out.To // who has left the company begins nothing more
+		}
 		d.Model.Shifts = append(d.Model.Shifts, out)
 	}
 }

@@ -165,6 +165,13 @@ func (a *assignment) check(ctx context.Context) error {
 				a.window.Start.Format(time.RFC3339), a.window.End.Format(time.RFC3339))
 		}
 	}
+	technicians, err := a.tx.GetTechnicians(ctx, []dispatch.TechnicianID{a.Technician})
+	if err != nil {
+		return err
+	}
+	if len(technicians) == 1 && !technicians[0].Active {
+		return dispatch.Refuse(dispatch.ReasonTechnicianUnsuitable, a.Technician.Name(), "does not work for the company any more")
+	}
 	if len(a.shifts) == 0 {
 		return dispatch.Refuse(dispatch.ReasonTechnicianUnsuitable, a.Technician.Name(), "has no shift in %s then", a.visit.PlanningArea)
 	}
