@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
 )
@@ -47,12 +48,28 @@ func (w *Workforce) UpdateTechnician(ctx context.Context, call dispatch.Call, id
 	return update(ctx, w, call, version, change, technicianRow(id, checkTechnician))
 }
 
+// farthestShift is how far ahead anybody can have a shift with work in it.
+const farthestShift = 2 * 366 * 24 * time.Hour
+
 // DeactivateTechnician says that a technician no longer works for the company.
 // It refuses with HAS_FUTURE_JOBS while something is planned for him.
 func (w *Workforce) DeactivateTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID, version int64) (dispatch.Technician, error) {
 	idle := func(ctx context.Context, tx dispatch.Tx, t *dispatch.Technician) error {
 		now, err := tx.Now(ctx)
 		if err != nil {
+			return err
+		}
+		// Whoever gives him work holds the lock of a shift: what is counted under
+		// all of them stays true, and a run under way leaves them alone.
+		shifts, err := lockShiftsIn(ctx, tx, id, dispatch.Span{Start: now, End: now.Add(farthestShift)})
+		if err != nil {
+			return err
+		}
+		ids := make([]dispatch.ShiftID, len(shifts))
+		for i, s := range shifts {
+			ids[i] = s.ID
+		}
+		if err := tx.TouchShifts(ctx, ids); err != nil {
 			return err
 		}
 		jobs, err := tx.CountFutureJobs(ctx, id, now)
