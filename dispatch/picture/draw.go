@@ -21,6 +21,11 @@ const (
 	// onTimeSpread is the assumed standard deviation of travel, in thousandths
 	// of its mean.
 	onTimeSpread = 200
+	// latePerMinute is paid in a run on the day itself for a promised visit that
+	// begins after its window: more than any travel or disruption that could avoid it. Who would be
+	// later than mostLate is not sent any more.
+	latePerMinute = 10_000
+	mostLate      = 6 * time.Hour
 	// moveTechnician and movePerMinute keep a plan from being reshuffled for
 	// little: they are paid when a published visit moves.
 	moveTechnician = 600
@@ -191,7 +196,7 @@ func (d *drawing) stop(i int) {
 		Skills: d.needs(d.services[s.Service]), Priority: urgency(s.Priority),
 	}
 	if s.Window.Span != (dispatch.Span{}) {
-		job.Windows = []scheduler.Window{d.Window(s.Window.Span)}
+		job.Windows = []scheduler.Window{d.promised(s.Window.Span)}
 	}
 	technician := d.technicianAt[s.Technician]
 	start := d.Seconds(s.Span.Start)
@@ -206,6 +211,19 @@ func (d *drawing) stop(i int) {
 		job.Pin = scheduler.Pin{Kind: scheduler.PinTechnician, Technician: technician}
 	}
 	d.Model.Jobs = append(d.Model.Jobs, job)
+}
+
+// promised is a promised window as the optimiser sees it. Neither a booking nor a
+// plan for a day to come breaks one. A run on the day itself may, where nothing
+// else is left: coming late is better than not coming, and dearer than anything
+// but that.
+func (d *drawing) promised(s dispatch.Span) scheduler.Window {
+	w := d.Window(s)
+	begun := slices.ContainsFunc(d.Shifts, func(s dispatch.Shift) bool { return !s.Span.Start.After(d.scope.Now) })
+	if begun && !d.scope.Rehearse {
+		w.MaxLate, w.LatePerMinute = seconds(mostLate), latePerMinute
+	}
+	return w
 }
 
 // done is a stop with its real times, and where it is not over, with the time it
@@ -238,7 +256,7 @@ func (d *drawing) candidate(c Candidate) scheduler.Job {
 		Skills: d.needs(c.Service), Priority: urgency(c.Priority),
 	}
 	if c.Window != (dispatch.Span{}) {
-		job.Windows = []scheduler.Window{d.Window(c.Window)}
+		job.Windows = []scheduler.Window{d.promised(c.Window)}
 	}
 	if c.Optional {
 		job.LeaveOut = leaveOutBase << (5 - min(max(c.Priority, 1), 5))

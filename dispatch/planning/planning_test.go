@@ -163,6 +163,19 @@ func TestPlanDayNamesWhatItLeavesOver(t *testing.T) {
 	}
 }
 
+func TestOnTheDayItselfLateIsBetterThanNever(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	order := o.order(o.Boiler.ID, 1, 0, 0)
+	o.promise(order, o.At(1, 12, 0), o.At(1, 12, 20)) // in everybody's break
+	o.SetTime(t, o.At(1, 11, 0))
+	plan := o.plan(1)
+	v := o.visit(order)
+	if len(plan.Leftovers) != 0 || v.State != dispatch.VisitPlanned || !v.Planned.Span.Start.Equal(o.At(1, 12, 30)) {
+		t.Errorf("the visit is %s at %s, leftovers %+v; want it right after the break", v.State, v.Planned.Span.Start, plan.Leftovers)
+	}
+}
+
 func TestPlanDayRefusesThePast(t *testing.T) {
 	t.Parallel()
 	o := open(t)
