@@ -73,7 +73,7 @@ func (s dispatchServer) GetWorkOrder(ctx context.Context, req *pb.GetWorkOrderRe
 // workOrderFields are the fields of the filter of ListWorkOrders.
 var workOrderFields = map[string][]string{
 	"state": {"="}, "planning_area": {"="}, "site": {"="}, "customer": {"="}, "service": {"="},
-	"external_reference": {"="}, "priority": {"=", "<="}, "open_time": {">=", "<"}, "due_time": {">=", "<"},
+	"external_reference": {"="}, "priority": {"<="}, "open_time": {">=", "<"}, "due_time": {">=", "<"},
 }
 
 // ListWorkOrders implements DispatchService.
@@ -120,8 +120,8 @@ func narrowWorkOrders(f *dispatch.WorkOrderFilter, c condition) (err error) {
 		f.ExternalReference = c.value
 	case "priority":
 		f.MostPriority, err = strconv.Atoi(c.value)
-		if err != nil || c.operator == "=" && f.MostPriority != 1 {
-			return badFilter("priority is compared by <= with a number from 1 to 5")
+		if err != nil || f.MostPriority < 1 || f.MostPriority > 5 {
+			return badFilter("priority is compared by <= with %.20q, expected a number from 1 to 5", c.value)
 		}
 	case "open_time":
 		err = narrowSpan(&f.Opened, c)

@@ -73,7 +73,9 @@ func pgRefusal(pg *pgconn.PgError, err error) error {
 		return dispatch.Refuse(dispatch.ReasonResourceExists, "", "it exists already").
 			With("constraint", pg.ConstraintName).Because(err)
 	case pgerrcode.LockNotAvailable:
-		return dispatch.Refuse(dispatch.ReasonTransactionConflict, "", "somebody else is changing the same rows").Because(err)
+		return conflict("somebody else is changing the same rows").Because(err)
+	case pgerrcode.QueryCanceled: // by statement_timeout; a caller who left is an error of his context
+		return unavailable(err)
 	case pgerrcode.AdminShutdown, pgerrcode.CrashShutdown, pgerrcode.CannotConnectNow, pgerrcode.TooManyConnections,
 		pgerrcode.IdleInTransactionSessionTimeout:
 		return unavailable(err)
@@ -85,6 +87,14 @@ func pgRefusal(pg *pgconn.PgError, err error) error {
 // COMMIT took effect is then unknown: the caller repeats with the same key.
 func isClosed(err error) bool {
 	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// conflict refuses a transaction that lost against others; the same call may
+// succeed in a moment.
+func conflict(format string, args ...any) *dispatch.Error {
+	refused := dispatch.Refuse(dispatch.ReasonTransactionConflict, "", format, args...)
+	refused.RetryAfter = 100 * time.Millisecond
+	return refused
 }
 
 func unavailable(err error) error {

@@ -106,7 +106,7 @@ func (s *Store) retry(ctx context.Context, options pgx.TxOptions, role string, t
 			return refusal(err)
 		}
 	}
-	return dispatch.Refuse(dispatch.ReasonTransactionConflict, "", "the transaction lost %d races in a row", maxTries).Because(err)
+	return conflict("the transaction lost %d races in a row", maxTries).Because(err)
 }
 
 const enterSQL = `SELECT set_config('role', @role, true), set_config('app.tenant', @tenant, true)`
