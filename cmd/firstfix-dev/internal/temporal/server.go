@@ -131,6 +131,11 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		// One partition per task queue: more are for many machines.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+		// Every test that runs workers is an installation, and every build that
+		// somebody tries a version.
+		dynamicconfig.MatchingMaxDeployments.Key():          10_000,
+		dynamicconfig.MatchingMaxVersionsInDeployment.Key(): 1_000,
+		dynamicconfig.MatchingMaxVersionsInTaskQueue.Key():  2_000,
 	}
 }
 
