@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/firstfix/firstfix/dispatch"
@@ -45,6 +46,7 @@ func script(t *testing.T, p process, answers ...answer) *scripted {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet)
 	s := &scripted{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), process: p}
+	s.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: deadlockTime})
 	s.RegisterWorkflowWithOptions(p.workflow("firstfix"), workflow.RegisterOptions{Name: p.name})
 	s.RegisterActivityWithOptions(func(_ context.Context, in LookAt) (dispatch.Look, error) {
 		if in != (LookAt{Tenant: homeTenant, Subject: "subject"}) {

@@ -129,9 +129,14 @@ const (
 	longSlots        = 5
 )
 
+// deadlockTime is how long the loop may take for one step, which takes
+// microseconds; a machine that is short of processors is no deadlock.
+const deadlockTime = 10 * time.Second
+
 func (w *Workers) options(queue Queue, fatal chan<- error) worker.Options {
 	options := worker.Options{
-		WorkerStopTimeout: w.StopTime,
+		WorkerStopTimeout:        w.StopTime,
+		DeadlockDetectionTimeout: deadlockTime,
 		DeploymentOptions: worker.DeploymentOptions{
 			UseVersioning: true,
 			Version:       worker.WorkerDeploymentVersion{DeploymentName: string(w.Installation), BuildID: w.BuildID},
