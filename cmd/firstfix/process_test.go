@@ -46,7 +46,12 @@ func begin(t *testing.T, env []string, subcommand string) *process {
 		defer close(p.ended)
 		_ = p.command.Wait() // how it ended is what the test asked for
 	}()
-	t.Cleanup(func() { p.kill() })
+	t.Cleanup(func() {
+		p.kill()
+		if text := log.String(); t.Failed() {
+			t.Logf("firstfix %s said at last:\n%s", subcommand, text[max(0, len(text)-4000):])
+		}
+	})
 	return p
 }
 
