@@ -41,7 +41,7 @@ func startStack(ctx context.Context, log io.Writer) (*devStack, error) {
 	cmd.Stderr = log
 	// The worker looks for work more often than anybody else would want: a replay
 	// waits for it thousands of times.
-	cmd.Env = append(os.Environ(), "FIRSTFIX_IDLE_POLL=10ms")
+	cmd.Env = append(os.Environ(), "FIRSTFIX_IDLE_POLL=20ms")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is ours to pass on
 	stopWithParent(cmd.SysProcAttr)
 	out, err := cmd.StdoutPipe()

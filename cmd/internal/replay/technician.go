@@ -36,9 +36,11 @@ type worker struct {
 type span struct{ start, end time.Time }
 
 const (
-	// idleWait is how often a technician with nothing to do looks again: all of
-	// them on the hour, so that time stops there once.
-	idleWait = time.Hour
+	// idleWait is how often a technician with nothing to do looks again, and
+	// lateIdleWait how often after the played days: all at the same times of the
+	// clock, so that it stops there once.
+	idleWait     = 10 * time.Minute
+	lateIdleWait = time.Hour
 	// beforeHand is how much earlier than planned a technician sets off at most.
 	beforeHand = 2 * time.Minute
 	// overtime is how long after his shift a technician still starts work.
@@ -91,7 +93,7 @@ func (w *worker) next(ctx context.Context) error {
 	}
 	visit := w.upcoming()
 	if visit == nil {
-		again := w.now.Truncate(idleWait).Add(idleWait)
+		again := w.nextGlance()
 		if !again.Before(w.shift.end) {
 			return w.endDay(ctx)
 		}
@@ -101,10 +103,19 @@ func (w *worker) next(ctx context.Context) error {
 	v := visit.GetVisit()
 	leave := v.GetPlannedStartTime().AsTime().Add(-v.GetPlannedTravel().AsDuration() - beforeHand)
 	if leave.After(w.now) {
-		w.queue.plan(earliest(leave, w.now.Truncate(idleWait).Add(idleWait)), w.next)
+		w.queue.plan(earliest(leave, w.nextGlance()), w.next)
 		return nil
 	}
 	return w.setOff(ctx, visit)
+}
+
+// nextGlance is when a technician without anything to do looks at his device.
+func (w *worker) nextGlance() time.Time {
+	wait := idleWait
+	if !w.now.Before(w.until) {
+		wait = lateIdleWait
+	}
+	return w.now.Truncate(wait).Add(wait)
 }
 
 func earliest(a, b time.Time) time.Time {
