@@ -36,8 +36,13 @@ func TestParseFilter(t *testing.T) {
 func TestNarrowWorkOrders(t *testing.T) {
 	t.Parallel()
 	for _, c := range []condition{
-		{"priority", "<=", "0"}, {"priority", "<=", "6"}, {"priority", "<=", "soon"}, {"state", "=", "LOST"},
-		{"site", "=", "sites/nowhere"}, {"open_time", ">=", "yesterday"}, {"due_time", "<", "0001-01-01T00:00:00Z"},
+		{"priority", "<=", "0"},
+		{"priority", "<=", "6"},
+		{"priority", "<=", "soon"},
+		{"state", "=", "LOST"},
+		{"site", "=", "sites/nowhere"},
+		{"open_time", ">=", "yesterday"},
+		{"due_time", "<", "0001-01-01T00:00:00Z"},
 	} {
 		var f dispatch.WorkOrderFilter
 		if err := narrowWorkOrders(&f, c); dispatch.ReasonOf(err) != dispatch.ReasonInvalidRequest {

@@ -30,7 +30,7 @@ func open(t *testing.T) office {
 func (o office) day(n int) dispatch.Date { return dispatch.DateOf(o.At(n, 12, 0), o.Zone) }
 
 // order makes a work order at a place this many hundredths of a degree from the
-// center.
+// centre.
 func (o office) order(service dispatch.ServiceID, priority int, east, north float64) dispatch.WorkOrder {
 	o.t.Helper()
 	place := dispatch.Point{Longitude: o.Center.Longitude + east/100, Latitude: o.Center.Latitude + north/100}
