@@ -54,6 +54,9 @@ type RelayStore interface {
 	// ClaimDeliveries takes up to limit due deliveries of a channel and counts an
 	// attempt of each.
 	ClaimDeliveries(ctx context.Context, channel Channel, limit int, lease time.Duration) ([]LeasedDelivery, error)
+	// WhatIsDue gives the kinds of work of which there is some, wakeups only where
+	// they are overdue by more than grace. What others hold a lease on is not due.
+	WhatIsDue(ctx context.Context, grace time.Duration) ([]Due, error)
 	// OverdueHolds gives holds that nobody released after their time.
 	OverdueHolds(ctx context.Context, limit int) ([]OverdueHold, error)
 	// Trim deletes up to limit idempotency keys and up to limit delivered
@@ -80,6 +83,22 @@ type LeasedDelivery struct {
 	Tenant TenantID
 	Delivery
 }
+
+// Due is a kind of work that the loops of a worker do.
+type Due string
+
+// The kinds.
+const (
+	DueNotices Due = "notices"
+	DueBulk    Due = "bulk" // notices that come by the thousand
+	DueWakeups Due = "wakeups"
+	DueMail    Due = "mail"
+	DueText    Due = "text"
+	DueHolds   Due = "holds"
+)
+
+// AllDue gives all kinds.
+func AllDue() []Due { return []Due{DueNotices, DueBulk, DueWakeups, DueMail, DueText, DueHolds} }
 
 // OverdueHold names a hold whose time is over.
 type OverdueHold struct {

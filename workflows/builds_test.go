@@ -63,7 +63,7 @@ func TestBuildsSwappedUnderLoad(t *testing.T) {
 		s.publish(t, notice(dispatch.NoticeAppointmentBooked, appointment.Name(), 1, nil))
 	}
 	r := s.relay(t, temporalAddress(t))
-	background(t, r.Run)
+	r.run(t)
 	stopOld := func() {}
 	for _, build := range []string{"a", "b", "a", "c"} {
 		stop := s.work(t, s.sleepers(&d, build+" ", func(w dispatch.Wakeup) (bool, error) {

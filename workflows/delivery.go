@@ -28,8 +28,6 @@ const (
 	giveUpAfter  = 72 * time.Hour
 )
 
-var sendPace = pace{busy: 20 * time.Millisecond, idle: time.Second, broken: 10 * time.Second}
-
 // Sender sends the messages whose time has come: it reads whom and what about
 // when it sends, so that a message says what is true now and goes to nobody who
 // has opted out meanwhile. A message is sent at least once; its key tells a
@@ -39,19 +37,17 @@ type Sender struct {
 	Store     dispatch.Store
 	Messenger dispatch.Messenger
 	// Link makes the address of an appointment's page; nil where there is none.
-	Link     func(tenant dispatch.TenantID, appointment dispatch.Appointment) (string, error)
-	IdlePoll time.Duration // how often it looks for messages in quiet times; 0 is a second
-	Log      *slog.Logger
+	Link func(tenant dispatch.TenantID, appointment dispatch.Appointment) (string, error)
+	Log  *slog.Logger
 }
 
-// Run sends until ctx is done. Channels do not wait for each other.
-func (s *Sender) Run(ctx context.Context) {
+// Run sends what the pulse finds until ctx is done. Channels do not wait for each
+// other.
+func (s *Sender) Run(ctx context.Context, pulse *Pulse) {
 	var loops sync.WaitGroup
-	for _, channel := range []dispatch.Channel{dispatch.ChannelMail, dispatch.ChannelText} {
+	for channel, due := range map[dispatch.Channel]dispatch.Due{dispatch.ChannelMail: dispatch.DueMail, dispatch.ChannelText: dispatch.DueText} {
 		loops.Go(func() {
-			sendPace.polling(s.IdlePoll).run(ctx, s.Log, "deliveries by "+string(channel), func(ctx context.Context) (int, error) {
-				return s.SendDue(ctx, channel)
-			})
+			pulse.loop(ctx, due, "deliveries by "+string(channel), func(ctx context.Context) (int, error) { return s.SendDue(ctx, channel) })
 		})
 	}
 	loops.Wait()

@@ -32,8 +32,6 @@ const (
 	outageRetry = time.Second
 )
 
-var relayPace = pace{busy: 20 * time.Millisecond, idle: time.Second, broken: 5 * time.Second}
-
 // RelayOptions are what a relay needs.
 type RelayOptions struct {
 	Store        dispatch.RelayStore
@@ -44,7 +42,6 @@ type RelayOptions struct {
 	Spoilt func(ctx context.Context, tenant dispatch.TenantID, opened dispatch.WorkOrderID) ([]dispatch.FixEpisode, error)
 	// WakeupGrace is how long a workflow's own timer has before it is nudged.
 	WakeupGrace time.Duration
-	IdlePoll    time.Duration // how often the relay looks for work in quiet times; 0 is a second
 	Log         *slog.Logger
 }
 
@@ -62,14 +59,13 @@ type Relay struct {
 // NewRelay makes a relay.
 func NewRelay(options RelayOptions) *Relay { return &Relay{options} }
 
-// Run relays until ctx is done. Notices, those in bulk, and wakeups do not wait
-// for each other.
-func (r *Relay) Run(ctx context.Context) {
+// Run relays what the pulse finds until ctx is done. Notices, those in bulk, and
+// wakeups do not wait for each other.
+func (r *Relay) Run(ctx context.Context, pulse *Pulse) {
 	var loops sync.WaitGroup
-	pace := relayPace.polling(r.IdlePoll)
-	loops.Go(func() { pace.run(ctx, r.Log, "notices", r.Deliver) })
-	loops.Go(func() { pace.run(ctx, r.Log, "notices in bulk", r.DeliverBulk) })
-	loops.Go(func() { pace.run(ctx, r.Log, "wakeups", r.Nudge) })
+	loops.Go(func() { pulse.loop(ctx, dispatch.DueNotices, "notices", r.Deliver) })
+	loops.Go(func() { pulse.loop(ctx, dispatch.DueBulk, "notices in bulk", r.DeliverBulk) })
+	loops.Go(func() { pulse.loop(ctx, dispatch.DueWakeups, "wakeups", r.Nudge) })
 	loops.Wait()
 }
 
@@ -181,7 +177,7 @@ func (r *Relay) signal(ctx context.Context, w dispatch.Wakeup, p process, policy
 		TaskQueue:                r.Installation.queue(p.queue),
 		WorkflowIDReusePolicy:    policy,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, p.name, Watch{Tenant: w.Tenant.String(), Subject: w.Subject})
+	}, p.name, Watch{Tenant: w.Tenant.String(), Subject: w.Subject, Loop: loopInTask})
 	return err
 }
 

@@ -144,7 +144,7 @@ func TestTemporalAway(t *testing.T) {
 			s.publish(t, notice(dispatch.NoticeVisitMoved, dispatch.VisitID{UUID: id(n)}.Name(), version+1, nil))
 		}
 	}
-	stop := background(t, r.Run)
+	stop := r.run(t)
 	eventually(t, "the failure to be written down", func() bool {
 		return s.count(t, "SELECT count(*) FROM notices WHERE last_error <> '' AND attempts > 0 AND delivered_at IS NULL") > 0
 	})
@@ -199,7 +199,7 @@ func TestTwoRelaysAndAThird(t *testing.T) {
 		t.Fatalf("claimed %d, %v", len(dead), err)
 	}
 	one, two := s.relay(t, temporalAddress(t)), s.relay(t, temporalAddress(t))
-	stopOne, stopTwo := background(t, one.Run), background(t, two.Run)
+	stopOne, stopTwo := one.run(t), two.run(t)
 	eventually(t, "every notice delivered", func() bool { return s.backlog(t).Notices == 0 })
 	stopOne()
 	stopTwo()
@@ -254,7 +254,7 @@ func TestWorkersWaitForTemporal(t *testing.T) {
 	})
 	background(t, workers.Run)
 	r := s.relay(t, line.address())
-	background(t, r.Run)
+	r.run(t)
 	visit := dispatch.VisitID{UUID: id(1)}.Name()
 	for version := range int64(3) {
 		s.publish(t, notice(dispatch.NoticeVisitMoved, visit, version+1, nil))

@@ -112,6 +112,19 @@ func (s *stage) relay(t testing.TB, address string) *Relay {
 	return NewRelay(RelayOptions{Store: s.store, Temporal: dial(t, address), Installation: s.home, Log: s.log})
 }
 
+// run lets the relay deliver and nudge, with a pulse of its own, until stop is
+// called.
+func (r *Relay) run(t testing.TB) (stop func()) {
+	t.Helper()
+	pulse := NewPulse(r.Store, r.WakeupGrace, 0, r.Log)
+	return background(t, func(ctx context.Context) {
+		var both sync.WaitGroup
+		both.Go(func() { pulse.Run(ctx) })
+		both.Go(func() { r.Run(ctx, pulse) })
+		both.Wait()
+	})
+}
+
 // background runs fn until stop is called, which waits for its end.
 func background(t testing.TB, fn func(context.Context)) (stop func()) {
 	t.Helper()

@@ -37,7 +37,7 @@ func BenchmarkSleepingFixWindows(b *testing.B) {
 			return w.Kind == dispatch.ProcessVisit, nil
 		})
 		s.work(b, looks, "a")
-		background(b, s.relay(b, temporalAddress(b)).Run)
+		s.relay(b, temporalAddress(b)).run(b)
 		probe := func(from, n int, pause time.Duration) []time.Duration { return s.probe(b, clock, from, n, pause) }
 
 		probe(0, 5, 0) // the first ones wait for the workers to start

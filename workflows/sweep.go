@@ -12,8 +12,6 @@ import (
 
 const sweepBatch = 200
 
-var sweepPace = pace{busy: 50 * time.Millisecond, idle: time.Second, broken: 15 * time.Second}
-
 // Sweeper releases the holds that nobody met after their time. Holds expire by
 // their rows alone; sweeping them only tidies up, so that boards and counts are
 // true also where nobody books.
@@ -21,13 +19,11 @@ type Sweeper struct {
 	Store dispatch.RelayStore
 	// SweepHold releases a hold if it is still held and overdue.
 	SweepHold func(ctx context.Context, tenant dispatch.TenantID, id dispatch.HoldID) error
-	IdlePoll  time.Duration // how often it looks for holds in quiet times; 0 is a second
-	Log       *slog.Logger
 }
 
-// Run sweeps until ctx is done.
-func (s *Sweeper) Run(ctx context.Context) {
-	sweepPace.polling(s.IdlePoll).run(ctx, s.Log, "holds", s.Sweep)
+// Run sweeps what the pulse finds until ctx is done.
+func (s *Sweeper) Run(ctx context.Context, pulse *Pulse) {
+	pulse.loop(ctx, dispatch.DueHolds, "holds", s.Sweep)
 }
 
 // Sweep releases one batch of overdue holds and gives how many. A hold that

@@ -6,8 +6,12 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/postgres/pgtest/company"
@@ -31,7 +35,7 @@ func TestOverdueHoldsAreSwept(t *testing.T) {
 	c.SetTime(t, company.Now.Add(2*time.Minute)) // the last one lives
 	var swept []string
 	sweeper := &Sweeper{
-		Store: c.Store, Log: slog.New(slog.DiscardHandler),
+		Store: c.Store,
 		SweepHold: func(_ context.Context, tenant dispatch.TenantID, hold dispatch.HoldID) error {
 			if hold.UUID == id(2) {
 				if tenant != twin.Tenant.ID {
@@ -96,5 +100,49 @@ func TestLoopsBackOff(t *testing.T) {
 	})
 	if steps != 20 {
 		t.Errorf("%d steps were made, want all 20: none after the end, none left out for an error", steps)
+	}
+}
+
+// TestPulseWakesOneLoop: each kind of work wakes its own loop and no other, and
+// what is leased or not due wakes none.
+func TestPulseWakesOneLoop(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	due := func(want ...dispatch.Due) {
+		t.Helper()
+		got, err := s.store.WhatIsDue(t.Context(), time.Minute)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Errorf("due (-want +got): %s, %v", diff, err)
+		}
+	}
+	due()
+	s.publish(t, notice(dispatch.NoticeVisitMoved, dispatch.VisitID{UUID: id(1)}.Name(), 1, nil))
+	due(dispatch.DueNotices)
+	if _, err := s.store.ClaimNotices(t.Context(), false, 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	due()
+	s.publish(t, notice(dispatch.NoticeWorkOrderResolved, dispatch.WorkOrderID{UUID: id(1)}.Name(), 1, map[string]string{"episode": "1"}))
+	due(dispatch.DueBulk)
+	s.asSuperuser(t, `INSERT INTO wakeups (tenant_id, workflow_id, kind, subject, due_at)
+		VALUES ($1, 'late', 'k', 's', domain_now() - interval '2 minutes'), ($1, 'in grace', 'k', 's', domain_now())`, s.tenant)
+	due(dispatch.DueBulk, dispatch.DueWakeups)
+	s.asSuperuser(t, `INSERT INTO deliveries (tenant_id, id, channel, template, subject, recipient, dedupe_key, state, due_at)
+		VALUES ($1, gen_random_uuid(), 'text', 't', 's', 'r', 'now', 'pending', domain_now()),
+		($1, gen_random_uuid(), 'mail', 't', 's', 'r', 'later', 'pending', domain_now() + interval '1 hour')`, s.tenant)
+	due(dispatch.DueBulk, dispatch.DueWakeups, dispatch.DueText)
+
+	pulse := NewPulse(s.store, time.Minute, time.Millisecond, s.log)
+	background(t, pulse.Run)
+	for _, kind := range dispatch.AllDue() {
+		var steps atomic.Int32
+		background(t, func(ctx context.Context) {
+			pulse.loop(ctx, kind, string(kind), func(context.Context) (int, error) { steps.Add(1); return 0, nil })
+		})
+		if slices.Contains([]dispatch.Due{dispatch.DueBulk, dispatch.DueWakeups, dispatch.DueText}, kind) {
+			eventually(t, "the loop "+string(kind)+" to be woken", func() bool { return steps.Load() > 2 })
+		} else if pause(t.Context(), 30*time.Millisecond); steps.Load() != 1 {
+			t.Errorf("the loop %s made %d steps without work, want the first alone", kind, steps.Load())
+		}
 	}
 }

@@ -31,7 +31,16 @@ type Watch struct {
 	Tenant  string
 	Subject string
 	Seen    []string `json:",omitempty"` // ids of the latest notices
+	// Loop is the form of the loop that the run began with and keeps to its end.
+	Loop int `json:",omitempty"`
 }
+
+// The forms of the loop. That of a run stands in its input and not behind a
+// version marker, which would cost every process a write to the search index.
+const (
+	loopByActivity = 0 // every look is an activity
+	loopInTask     = 1 // a short look runs within the workflow's task: see ADR 10
+)
 
 // Heard is what a notice's signal carries.
 type Heard struct {
@@ -101,22 +110,31 @@ func processNamed(name string) (process, bool) {
 // heartbeat is how long a worker may be silent during a look that beats.
 const heartbeat = 30 * time.Second
 
-// activityOptions: a look is tried until it succeeds, since nothing else will
-// do what is due. What no try can change is marked by the activity itself.
-func (p process) activityOptions(home Installation) workflow.ActivityOptions {
-	options := workflow.ActivityOptions{
-		TaskQueue:           home.queue(p.lookQueue),
-		StartToCloseTimeout: p.lookTime,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval:    time.Second,
-			BackoffCoefficient: 2,
-			MaximumInterval:    time.Minute,
-		},
+// looking gives the function that asks for a look. A look on the queue of its
+// workflow is a short transaction and runs within the workflow's task, which
+// spares Temporal the scheduling of an activity; one on another queue is an
+// activity there.
+func (p process) looking(ctx workflow.Context, home Installation, loop int) func(LookAt) workflow.Future {
+	if loop >= loopInTask && p.lookQueue == p.queue {
+		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: p.lookTime, RetryPolicy: untilItSucceeds()})
+		return func(at LookAt) workflow.Future { return workflow.ExecuteLocalActivity(ctx, p.look, at) }
 	}
+	ctx = workflow.WithActivityOptions(ctx, p.activityOptions(home))
+	return func(at LookAt) workflow.Future { return workflow.ExecuteActivity(ctx, p.look, at) }
+}
+
+func (p process) activityOptions(home Installation) workflow.ActivityOptions {
+	options := workflow.ActivityOptions{TaskQueue: home.queue(p.lookQueue), StartToCloseTimeout: p.lookTime, RetryPolicy: untilItSucceeds()}
 	if p.beats {
 		options.HeartbeatTimeout = heartbeat
 	}
 	return options
+}
+
+// untilItSucceeds: a look is tried again and again, since nothing else will do
+// what is due. What no try can change is marked by the activity itself.
+func untilItSucceeds() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
 }
 
 // workflow gives the function to register under the process's name.
@@ -133,12 +151,11 @@ func (p process) workflow(home Installation) func(workflow.Context, Watch) error
 // another look.
 func watch(ctx workflow.Context, p process, home Installation, in Watch) error {
 	ears := newEars(ctx, in.Seen)
-	look := workflow.WithActivityOptions(ctx, p.activityOptions(home))
+	look := p.looking(ctx, home, in.Loop)
 	for round := 1; ; round++ {
 		ears.drain()
 		var answer dispatch.Look
-		err := workflow.ExecuteActivity(look, p.look, LookAt{Tenant: in.Tenant, Subject: in.Subject}).Get(ctx, &answer)
-		if err != nil {
+		if err := look(LookAt{Tenant: in.Tenant, Subject: in.Subject}).Get(ctx, &answer); err != nil {
 			return err
 		}
 		again := ears.drain()
@@ -146,7 +163,7 @@ func watch(ctx workflow.Context, p process, home Installation, in Watch) error {
 			return nil
 		}
 		if round >= roundsPerRun || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			in.Seen = ears.seen
+			in.Seen, in.Loop = ears.seen, loopInTask
 			return workflow.NewContinueAsNewError(ctx, p.name, in)
 		}
 		if again {

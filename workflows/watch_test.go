@@ -26,6 +26,7 @@ const homeTenant = "0190a000-0000-7000-8000-00000000000a"
 type scripted struct {
 	*testsuite.TestWorkflowEnvironment
 	process process
+	loop    int
 	begun   time.Time
 	// at is when each look was made, on the workflow's clock.
 	at []time.Duration
@@ -41,11 +42,11 @@ func wait(d time.Duration) answer { return answer{Look: dispatch.Look{Wait: d}} 
 
 var done = answer{Look: dispatch.Look{Done: true}}
 
-func script(t *testing.T, p process, answers ...answer) *scripted {
+func script(t *testing.T, p process, loop int, answers ...answer) *scripted {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet)
-	s := &scripted{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), process: p}
+	s := &scripted{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), process: p, loop: loop}
 	s.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: deadlockTime})
 	s.RegisterWorkflowWithOptions(p.workflow("firstfix"), workflow.RegisterOptions{Name: p.name})
 	s.RegisterActivityWithOptions(func(_ context.Context, in LookAt) (dispatch.Look, error) {
@@ -65,7 +66,7 @@ func script(t *testing.T, p process, answers ...answer) *scripted {
 // run executes the workflow to its end and gives its error.
 func (s *scripted) run(seen ...string) error {
 	s.begun = s.Now()
-	s.ExecuteWorkflow(s.process.name, Watch{Tenant: homeTenant, Subject: "subject", Seen: seen})
+	s.ExecuteWorkflow(s.process.name, Watch{Tenant: homeTenant, Subject: "subject", Seen: seen, Loop: s.loop})
 	return s.GetWorkflowError()
 }
 
@@ -85,6 +86,18 @@ func (s *scripted) wantLooks(t *testing.T, want ...time.Duration) {
 	}
 }
 
+// everyLoop runs a test for each kind of process in each form of its loop.
+func everyLoop(t *testing.T, test func(t *testing.T, p process, loop int)) {
+	everyProcess(t, func(t *testing.T, p process) {
+		for _, loop := range []int{loopByActivity, loopInTask} {
+			t.Run(fmt.Sprint("loop ", loop), func(t *testing.T) {
+				t.Parallel()
+				test(t, p, loop)
+			})
+		}
+	})
+}
+
 // everyProcess runs a test for each kind of process.
 func everyProcess(t *testing.T, test func(t *testing.T, p process)) {
 	for _, p := range processes {
@@ -97,8 +110,8 @@ func everyProcess(t *testing.T, test func(t *testing.T, p process)) {
 
 func TestALookComesWhenItIsDue(t *testing.T) {
 	t.Parallel()
-	everyProcess(t, func(t *testing.T, p process) {
-		s := script(t, p, wait(24*time.Hour), wait(30*24*time.Hour), done)
+	everyLoop(t, func(t *testing.T, p process, loop int) {
+		s := script(t, p, loop, wait(24*time.Hour), wait(30*24*time.Hour), done)
 		if err := s.run(); err != nil {
 			t.Fatal(err)
 		}
@@ -108,8 +121,8 @@ func TestALookComesWhenItIsDue(t *testing.T) {
 
 func TestASignalWakesBeforeTheTime(t *testing.T) {
 	t.Parallel()
-	everyProcess(t, func(t *testing.T, p process) {
-		s := script(t, p, wait(24*time.Hour), wait(24*time.Hour), wait(24*time.Hour), done)
+	everyLoop(t, func(t *testing.T, p process, loop int) {
+		s := script(t, p, loop, wait(24*time.Hour), wait(24*time.Hour), wait(24*time.Hour), done)
 		s.RegisterDelayedCallback(func() { s.notice("1") }, time.Hour)
 		s.RegisterDelayedCallback(func() { s.notice("1") }, 2*time.Hour) // redelivered: no look
 		s.RegisterDelayedCallback(func() { s.SignalWorkflow(signalNudge, nil) }, 3*time.Hour)
@@ -124,8 +137,8 @@ func TestASignalWakesBeforeTheTime(t *testing.T) {
 // earlier run asks for nothing.
 func TestTheSignalThatStarts(t *testing.T) {
 	t.Parallel()
-	everyProcess(t, func(t *testing.T, p process) {
-		s := script(t, p, wait(time.Hour), done)
+	everyLoop(t, func(t *testing.T, p process, loop int) {
+		s := script(t, p, loop, wait(time.Hour), done)
 		s.RegisterDelayedCallback(func() { s.notice("1"); s.notice("2"); s.notice("old") }, 0)
 		s.RegisterDelayedCallback(func() { s.notice("old"); s.notice("2") }, time.Minute)
 		if err := s.run("old"); err != nil {
@@ -138,9 +151,9 @@ func TestTheSignalThatStarts(t *testing.T) {
 // TestNewsDuringALook asks for another one, also where that look saw the end.
 func TestNewsDuringALook(t *testing.T) {
 	t.Parallel()
-	everyProcess(t, func(t *testing.T, p process) {
+	everyLoop(t, func(t *testing.T, p process, loop int) {
 		var s *scripted
-		s = script(t, p,
+		s = script(t, p, loop,
 			answer{Look: dispatch.Look{Wait: time.Hour}, during: func() { s.notice("1") }},
 			answer{Look: dispatch.Look{Done: true}, during: func() { s.notice("2") }},
 			wait(time.Hour), done)
@@ -153,9 +166,9 @@ func TestNewsDuringALook(t *testing.T) {
 
 func TestALookThatFailsIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	everyProcess(t, func(t *testing.T, p process) {
+	everyLoop(t, func(t *testing.T, p process, loop int) {
 		broken := answer{err: errors.New("connection refused")}
-		s := script(t, p, broken, broken, broken, wait(time.Hour), done)
+		s := script(t, p, loop, broken, broken, broken, wait(time.Hour), done)
 		if err := s.run(); err != nil {
 			t.Fatal(err)
 		}
@@ -165,9 +178,9 @@ func TestALookThatFailsIsTriedAgain(t *testing.T) {
 
 func TestAHopelessLookEndsTheProcess(t *testing.T) {
 	t.Parallel()
-	everyProcess(t, func(t *testing.T, p process) {
+	everyLoop(t, func(t *testing.T, p process, loop int) {
 		refused := temporal.NewNonRetryableApplicationError("workOrders/1: does not exist", string(dispatch.ReasonResourceNotFound), nil)
-		s := script(t, p, answer{err: refused})
+		s := script(t, p, loop, answer{err: refused})
 		err := s.run()
 		var got *temporal.ApplicationError
 		if !errors.As(err, &got) || got.Type() != string(dispatch.ReasonResourceNotFound) || len(s.at) != 1 {
@@ -179,7 +192,7 @@ func TestAHopelessLookEndsTheProcess(t *testing.T) {
 // TestALookThatIsAlwaysDue must not spin.
 func TestALookThatIsAlwaysDue(t *testing.T) {
 	t.Parallel()
-	s := script(t, processes[0], wait(0), wait(-time.Hour), done)
+	s := script(t, processes[0], loopInTask, wait(0), wait(-time.Hour), done)
 	if err := s.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +201,8 @@ func TestALookThatIsAlwaysDue(t *testing.T) {
 
 func TestALongLifeContinuesAsNew(t *testing.T) {
 	t.Parallel()
-	everyProcess(t, func(t *testing.T, p process) {
-		s := script(t, p, wait(time.Minute))
+	everyLoop(t, func(t *testing.T, p process, loop int) {
+		s := script(t, p, loop, wait(time.Minute))
 		for i := range seenPerRun + 3 {
 			s.RegisterDelayedCallback(func() { s.notice(fmt.Sprint(i)) }, time.Duration(i)*time.Minute+time.Second)
 		}
@@ -205,7 +218,7 @@ func TestALongLifeContinuesAsNew(t *testing.T) {
 		if err := converter.GetDefaultDataConverter().FromPayloads(next.Input, &in); err != nil {
 			t.Fatal(err)
 		}
-		if in.Tenant != homeTenant || in.Subject != "subject" || len(in.Seen) != seenPerRun || in.Seen[seenPerRun-1] != fmt.Sprint(seenPerRun+2) {
+		if in.Tenant != homeTenant || in.Subject != "subject" || len(in.Seen) != seenPerRun || in.Seen[seenPerRun-1] != fmt.Sprint(seenPerRun+2) || in.Loop != loopInTask {
 			t.Errorf("continues with %+v", in)
 		}
 	})

@@ -152,12 +152,12 @@ func (w *Workers) options(queue Queue, fatal chan<- error) worker.Options {
 	}
 	switch queue {
 	case QueueInteractive:
-		options.MaxConcurrentActivityExecutionSize = interactiveSlots
+		options.MaxConcurrentActivityExecutionSize, options.MaxConcurrentLocalActivityExecutionSize = interactiveSlots, interactiveSlots
 	case QueueSolving:
 		options.MaxConcurrentActivityExecutionSize = max(w.SolvingSlots, 1)
 		options.DisableWorkflowWorker = true
 	case QueueLong:
-		options.MaxConcurrentActivityExecutionSize = longSlots
+		options.MaxConcurrentActivityExecutionSize, options.MaxConcurrentLocalActivityExecutionSize = longSlots, longSlots
 	}
 	return options
 }

@@ -30,7 +30,7 @@ type workCommand struct {
 	BuildID             string        `env:"FIRSTFIX_BUILD_ID" placeholder:"TEXT" help:"Name of this build; by default made from the program itself."`
 	Promote             bool          `env:"FIRSTFIX_PROMOTE" default:"true" negatable:"" help:"Make this build the current one as soon as it is ready."`
 	WakeupGrace         time.Duration `env:"FIRSTFIX_WAKEUP_GRACE" default:"30s" help:"How long a workflow's own timer has before the relay nudges it; 0 where domain time jumps (${default})."`
-	IdlePoll            time.Duration `env:"FIRSTFIX_IDLE_POLL" default:"1s" help:"How often loops look for work in quiet times (${default})."`
+	IdlePoll            time.Duration `env:"FIRSTFIX_IDLE_POLL" default:"1s" help:"How often a worker asks what is due in quiet times (${default})."`
 	Solvers             int           `env:"FIRSTFIX_SOLVERS" default:"0" help:"Plans that are made at once; 0 is one per core."`
 	DatabaseConnections int32         `env:"FIRSTFIX_WORK_DATABASE_CONNECTIONS" default:"20" help:"Most connections to PostgreSQL (${default})."`
 	MailFrom            string        `env:"FIRSTFIX_MAIL_FROM" placeholder:"ADDRESS" help:"Whom mails are from, e.g. Service <service@example.org>."`
@@ -88,13 +88,17 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 		return nil, err
 	}
 	relay := workflows.NewRelay(workflows.RelayOptions{
-		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, IdlePoll: w.IdlePoll, Log: log,
+		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, Log: log,
 	})
-	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: w.link(use), IdlePoll: w.IdlePoll, Log: log}
-	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold, IdlePoll: w.IdlePoll, Log: log}
+	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: w.link(use), Log: log}
+	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold}
 	trimmer := &workflows.Trimmer{Store: store, Log: log}
+	pulse := workflows.NewPulse(store, w.WakeupGrace, w.IdlePoll, log)
 	return []func(context.Context){
-		workers.Run, relay.Run, sender.Run, sweeper.Run, trimmer.Run,
+		workers.Run, pulse.Run, trimmer.Run,
+		func(ctx context.Context) { relay.Run(ctx, pulse) },
+		func(ctx context.Context) { sender.Run(ctx, pulse) },
+		func(ctx context.Context) { sweeper.Run(ctx, pulse) },
 		func(ctx context.Context) { workflows.LogBacklog(ctx, store, log) },
 	}, nil
 }

@@ -87,18 +87,13 @@ func TestBookingAndPlanningStatementsReadLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	begin := pgx.NamedArgs{"tenant": b.tenant.String()}
 	for name, c := range b.hot() {
 		role := "firstfix_app"
 		if strings.HasPrefix(name, "relay: ") {
 			role = "firstfix_relay"
 		}
-		begin["role"] = role
-		tx, err := conn.Begin(t.Context())
+		tx, err := conn.BeginTx(t.Context(), pgx.TxOptions{BeginQuery: enter(pgx.TxOptions{}, role, b.tenant)})
 		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := tx.Exec(t.Context(), enterSQL, begin); err != nil {
 			t.Fatal(err)
 		}
 		c.args["tenant"] = b.tenant.String()

@@ -185,6 +185,43 @@ func (s *Store) ClaimDeliveries(ctx context.Context, channel dispatch.Channel, l
 	})
 }
 
+// One row per kind of work, each a step in an index. A notice behind one that is
+// leased counts: who claims it will find out.
+const whatIsDueSQL = `
+SELECT kind
+FROM (VALUES
+    ('notices', EXISTS (
+        SELECT FROM notices
+        WHERE delivered_at IS NULL AND (kind IN ('work_order_opened', 'work_order_resolved')) = false
+          AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
+    ('bulk', EXISTS (
+        SELECT FROM notices
+        WHERE delivered_at IS NULL AND (kind IN ('work_order_opened', 'work_order_resolved')) = true
+          AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
+    ('wakeups', EXISTS (
+        SELECT FROM wakeups
+        WHERE CASE WHEN asked_at IS NULL THEN due_at ELSE '-infinity'::timestamptz END <= (SELECT domain_now()) - @grace::interval
+          AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
+    ('mail', EXISTS (
+        SELECT FROM deliveries
+        WHERE state = 'pending' AND channel = 'mail' AND due_at <= (SELECT domain_now())
+          AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
+    ('text', EXISTS (
+        SELECT FROM deliveries
+        WHERE state = 'pending' AND channel = 'text' AND due_at <= (SELECT domain_now())
+          AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
+    ('holds', EXISTS (
+        SELECT FROM holds WHERE state = 'held' AND expires_at <= (SELECT domain_now())))
+) AS work (kind, due)
+WHERE due`
+
+// WhatIsDue implements dispatch.RelayStore.
+func (s *Store) WhatIsDue(ctx context.Context, grace time.Duration) ([]dispatch.Due, error) {
+	return relay(ctx, s, func(t *tx) ([]dispatch.Due, error) {
+		return many(ctx, t, whatIsDueSQL, pgx.NamedArgs{"grace": grace}, pgx.RowTo[dispatch.Due])
+	})
+}
+
 const overdueHoldsSQL = `
 SELECT tenant_id, id
 FROM holds

@@ -62,13 +62,13 @@ type backlog struct {
 }
 
 // drain waits until nothing is due any more and gives when something will be.
-// It asks at once, then ever more rarely: most steps are done in some ten
+// It asks at once, then ever more rarely: most steps are done in some tens of
 // milliseconds, a day's plan takes a second.
 func (c *control) drain(ctx context.Context) (next time.Time, err error) {
 	begun := time.Now()
 	c.drains++
 	defer func() { c.waited += time.Since(begun) }()
-	const first, longest = 4 * time.Millisecond, 25 * time.Millisecond
+	const first, longest = 12 * time.Millisecond, 25 * time.Millisecond
 	for pause := first; ; pause = min(pause*3/2, longest) {
 		var b backlog
 		c.polls++

@@ -44,9 +44,10 @@ func (s *Stack) Environment() map[string]string {
 		"FIRSTFIX_TEXT_WEBHOOK_URL": s.webURL() + "/mailbox/text",
 		"FIRSTFIX_API_URL":          s.apiURL(),
 		"FIRSTFIX_API_GRPC":         s.address(portGRPC),
-		// Domain time may be moved, which no timer hears of, and a replay plays
-		// everybody from one address.
+		// Domain time may be moved, which no timer hears of; somebody waits for what
+		// happens then; and a replay plays everybody from one address.
 		"FIRSTFIX_WAKEUP_GRACE": "0s",
+		"FIRSTFIX_IDLE_POLL":    "50ms",
 		"FIRSTFIX_RATE_FACTOR":  "1000",
 	}
 }
