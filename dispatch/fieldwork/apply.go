@@ -109,7 +109,7 @@ func (s *scene) settle(ctx context.Context, tx dispatch.Tx) error {
 		return nil // cancelled: what happened stays on the visit
 	}
 	before := s.order
-	want, resolvedAt := standing(s.order, s.others)
+	want, resolvedAt := standing(s.others)
 	if _, err := dispatch.WorkOrderMachine.Route(before.Name(), before.State, want); err != nil {
 		return err
 	}
@@ -133,8 +133,9 @@ func (s *scene) settle(ctx context.Context, tx dispatch.Tx) error {
 }
 
 // standing is where a work order stands and when it was resolved, by its visits
-// alone. The first visit that resolved it did.
-func standing(w dispatch.WorkOrder, visits []dispatch.Visit) (dispatch.WorkOrderState, time.Time) {
+// alone. The first visit that resolved it did; only one with an appointment makes
+// it a promise, whoever is meant to go there.
+func standing(visits []dispatch.Visit) (dispatch.WorkOrderState, time.Time) {
 	state := dispatch.WorkOrderOpen
 	for _, v := range visits {
 		switch v.State {
@@ -144,12 +145,11 @@ func standing(w dispatch.WorkOrder, visits []dispatch.Visit) (dispatch.WorkOrder
 			}
 		case dispatch.VisitOnSite, dispatch.VisitInProgress:
 			state = dispatch.WorkOrderInProgress
-		case dispatch.VisitPlanned, dispatch.VisitEnRoute:
-			promised := !v.Appointment.IsZero() || w.State == dispatch.WorkOrderScheduled
-			if promised && state == dispatch.WorkOrderOpen {
+		case dispatch.VisitUnassigned, dispatch.VisitPlanned, dispatch.VisitEnRoute:
+			if !v.Appointment.IsZero() && state == dispatch.WorkOrderOpen {
 				state = dispatch.WorkOrderScheduled
 			}
-		case dispatch.VisitUnassigned, dispatch.VisitCancelled:
+		case dispatch.VisitCancelled:
 		}
 	}
 	return state, time.Time{}

@@ -280,12 +280,6 @@ func (a *assignment) save(ctx context.Context) (dispatch.Visit, error) {
 	if err := a.tx.TouchShifts(ctx, append(a.touched, a.placed.Shift)); err != nil {
 		return dispatch.Visit{}, err
 	}
-	if a.order.State == dispatch.WorkOrderOpen {
-		a.order.State = dispatch.WorkOrderScheduled
-		if err := a.tx.SaveWorkOrder(ctx, a.order); err != nil {
-			return dispatch.Visit{}, err
-		}
-	}
 	a.visit.State = dispatch.VisitPlanned
 	visit, err := replaced(ctx, a.tx, a.visit)
 	if err != nil {

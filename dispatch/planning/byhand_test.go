@@ -145,3 +145,40 @@ func TestCancelWorkOrderTellsTheCustomer(t *testing.T) {
 		t.Errorf("%d messages, %d notices, link epoch %d; want 2, 1 and %d", told, heard, epoch, a.LinkEpoch)
 	}
 }
+
+// A work order is scheduled when a customer was promised a window, not when a
+// technician was found for it.
+func TestAnOrderWithoutAPromiseStaysOpen(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	byHand, byRun := o.order(o.Service.ID, 3, 0, 0), o.order(o.Service.ID, 3, 1, 0)
+	seen := o.visit(byHand)
+	visit, err := o.AssignVisit(t.Context(), o.Call(dispatch.RoleDispatcher, "AssignVisit"),
+		planning.Assignment{Visit: seen.ID, Technician: o.Technicians[0].ID, Start: o.At(1, 10, 0), Version: seen.Version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.PlanDay(t.Context(), o.Call(dispatch.RoleDispatcher, "PlanDay"), o.Area.ID, o.day(1)); err != nil {
+		t.Fatal(err)
+	}
+	open := func(when string) {
+		t.Helper()
+		for _, order := range []dispatch.WorkOrder{byHand, byRun} {
+			if v := o.visit(order); when == "planned" && v.State != dispatch.VisitPlanned {
+				t.Errorf("%s is %s, want planned", v.Name(), v.State)
+			}
+			o.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
+				w, err := tx.GetWorkOrder(ctx, order.ID)
+				if w.State != dispatch.WorkOrderOpen {
+					t.Errorf("%s: %s is %s, want open", when, order.Name(), w.State)
+				}
+				return err
+			})
+		}
+	}
+	open("planned")
+	if _, err := o.UnassignVisit(t.Context(), o.Call(dispatch.RoleDispatcher, "UnassignVisit"), visit.ID, o.visit(byHand).Version); err != nil {
+		t.Fatal(err)
+	}
+	open("unassigned")
+}

@@ -62,43 +62,30 @@ type publication struct {
 	plan    dispatch.Plan
 	// What the draft gives a place for the first time, locked. No shift lock
 	// stands before these rows: they are anybody's.
-	orders map[dispatch.WorkOrderID]dispatch.WorkOrder
 	visits map[dispatch.VisitID]dispatch.Visit
 }
 
-// lockCandidates locks work orders, then visits, each by id: so do two runs that
-// want the same ones, and a dispatcher who cancels one.
+// lockCandidates locks visits by id: so do two runs that want the same ones, and a
+// dispatcher who cancels an order.
 func (p *publication) lockCandidates(ctx context.Context) error {
-	p.orders, p.visits = map[dispatch.WorkOrderID]dispatch.WorkOrder{}, map[dispatch.VisitID]dispatch.Visit{}
-	var seen []dispatch.Visit
+	p.visits = map[dispatch.VisitID]dispatch.Visit{}
+	var wanted []dispatch.VisitID
 	for i, route := range p.draft.plan.Routes {
 		for _, stop := range route.Stops {
 			first := p.draft.picture.Job(0)
 			if !p.current[i] || stop.Job < first {
 				continue
 			}
-			visit, err := p.tx.GetVisit(ctx, p.draft.visits[stop.Job-first].Visit)
-			if err != nil {
-				return err
-			}
-			seen = append(seen, visit)
+			wanted = append(wanted, p.draft.visits[stop.Job-first].Visit)
 		}
 	}
-	slices.SortFunc(seen, func(a, b dispatch.Visit) int { return slices.Compare(a.WorkOrder.UUID[:], b.WorkOrder.UUID[:]) })
-	for _, v := range seen {
-		order, err := p.tx.LockWorkOrder(ctx, v.WorkOrder)
+	slices.SortFunc(wanted, func(a, b dispatch.VisitID) int { return slices.Compare(a.UUID[:], b.UUID[:]) })
+	for _, id := range wanted {
+		visit, err := p.tx.LockVisit(ctx, id)
 		if err != nil {
 			return err
 		}
-		p.orders[v.WorkOrder] = order
-	}
-	slices.SortFunc(seen, func(a, b dispatch.Visit) int { return slices.Compare(a.ID.UUID[:], b.ID.UUID[:]) })
-	for _, v := range seen {
-		visit, err := p.tx.LockVisit(ctx, v.ID)
-		if err != nil {
-			return err
-		}
-		p.visits[v.ID] = visit
+		p.visits[id] = visit
 	}
 	return nil
 }
@@ -208,14 +195,6 @@ func (p *publication) place(ctx context.Context, shift dispatch.Shift, stop disp
 		return false, err
 	}
 	visit.State = dispatch.VisitPlanned
-	if order := p.orders[visit.WorkOrder]; order.State == dispatch.WorkOrderOpen {
-		order.State = dispatch.WorkOrderScheduled
-		if err := p.tx.SaveWorkOrder(ctx, order); err != nil {
-			return false, err
-		}
-		order.Version++
-		p.orders[visit.WorkOrder] = order
-	}
 	_, err = replaced(ctx, p.tx, visit)
 	return true, err
 }
