@@ -299,3 +299,13 @@ func planOf(p planning.RoutedPlan) *pb.Plan {
 	}
 	return out
 }
+
+// ExplainVisit implements DispatchService.
+func (s dispatchServer) ExplainVisit(ctx context.Context, req *pb.ExplainVisitRequest) (*pb.ExplainVisitResponse, error) {
+	var id dispatch.VisitID
+	if err := parseName("name", req.GetName(), &id); err != nil {
+		return nil, err
+	}
+	reasons, err := s.planning.ExplainVisit(ctx, callOf(ctx), id)
+	return &pb.ExplainVisitResponse{Reasons: reasons}, err
+}
