@@ -24,6 +24,7 @@ const (
 	PurposeAppointmentLink Purpose = "appointment-link" // the link in a customer's message
 	PurposeLinkSession     Purpose = "link-session"     // access token of who opened such a link
 	PurposePage            Purpose = "page"             // the place in a list
+	PurposeWatch           Purpose = "watch"            // where a watch has got to
 	PurposeSyncCursor      Purpose = "sync-cursor"      // what a technician's device holds
 )
 

@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/planning"
@@ -17,6 +18,7 @@ type dispatchServer struct {
 	planning *planning.Planning
 	imports  *workforce.Importer
 	pages    pages
+	now      func() time.Time
 }
 
 // CreateWorkOrder implements DispatchService.

@@ -186,11 +186,11 @@ func (s dispatchServer) GetBoard(ctx context.Context, req *pb.GetBoardRequest) (
 	if err != nil {
 		return nil, err
 	}
-	board, err := s.planning.GetBoard(ctx, callOf(ctx), area, date)
-	if err != nil {
-		return nil, err
-	}
-	out := &pb.Board{PlanningArea: slugName("planningAreas", area), Date: dateOf(date), ReadTime: stampOf(board.ReadAt)}
+	return answer(boardOf)(s.planning.GetBoard(ctx, callOf(ctx), area, date))
+}
+
+func boardOf(board planning.Board) *pb.Board {
+	out := &pb.Board{PlanningArea: slugName("planningAreas", board.PlanningArea), Date: dateOf(board.Date), ReadTime: stampOf(board.ReadAt)}
 	if board.Plan != nil {
 		shifts := map[dispatch.ShiftID]dispatch.Shift{}
 		for _, lane := range board.Lanes {
@@ -204,7 +204,7 @@ func (s dispatchServer) GetBoard(ctx context.Context, req *pb.GetBoardRequest) (
 	for _, v := range board.Unassigned {
 		out.Unassigned = append(out.Unassigned, boardVisitOf(v))
 	}
-	return out, nil
+	return out
 }
 
 func laneOf(lane planning.Lane) *pb.BoardLane {

@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/referral"
@@ -13,6 +14,7 @@ type referralServer struct {
 	pb.UnimplementedReferralServiceServer
 	desk  *referral.Desk
 	pages pages
+	now   func() time.Time
 }
 
 // CreateReferral implements ReferralService.
@@ -58,20 +60,28 @@ var referralFields = map[string][]string{
 
 // ListReferrals implements ReferralService.
 func (s referralServer) ListReferrals(ctx context.Context, req *pb.ListReferralsRequest) (*pb.ListReferralsResponse, error) {
-	conditions, err := parseFilter(req.GetFilter(), referralFields)
+	filter, err := referralFilter(req.GetFilter())
 	if err != nil {
 		return nil, err
-	}
-	var filter dispatch.ReferralFilter
-	for _, c := range conditions {
-		if err := narrowReferrals(&filter, c); err != nil {
-			return nil, err
-		}
 	}
 	referrals, next, err := listed(ctx, s.pages, req, func(page dispatch.Page) ([]dispatch.Referral, string, error) {
 		return s.desk.List(ctx, callOf(ctx), filter, page)
 	}, referralOf)
 	return &pb.ListReferralsResponse{Referrals: referrals, NextPageToken: next}, err
+}
+
+func referralFilter(text string) (dispatch.ReferralFilter, error) {
+	var filter dispatch.ReferralFilter
+	conditions, err := parseFilter(text, referralFields)
+	if err != nil {
+		return filter, err
+	}
+	for _, c := range conditions {
+		if err := narrowReferrals(&filter, c); err != nil {
+			return filter, err
+		}
+	}
+	return filter, nil
 }
 
 func narrowReferrals(f *dispatch.ReferralFilter, c condition) (err error) {

@@ -31,38 +31,45 @@ const longestUnassigned = 500
 
 // GetBoard reads an area's day in one snapshot.
 func (p *Planning) GetBoard(ctx context.Context, call dispatch.Call, area dispatch.PlanningAreaID, date dispatch.Date) (Board, error) {
-	board := Board{PlanningArea: area, Date: date}
+	var board Board
 	err := p.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		d, err := readDay(ctx, tx, area, date)
-		if err != nil {
-			return err
-		}
-		board.ReadAt = d.now
-		plan, found, err := tx.PublishedPlan(ctx, area, date)
-		if err != nil {
-			return err
-		}
-		if found {
-			board.Plan = &plan
-		}
-		stops, err := tx.StopsOn(ctx, d.ids())
-		if err != nil {
-			return err
-		}
-		unplanned, err := tx.UnplannedVisits(ctx, area, longestUnassigned)
-		if err != nil {
-			return err
-		}
-		visits, err := visitsBehind(ctx, tx, stops, unplanned)
-		if err != nil {
-			return err
-		}
-		for _, u := range unplanned {
-			board.Unassigned = append(board.Unassigned, visits[u.Visit])
-		}
-		board.Lanes, err = d.lanes(ctx, tx, stops, visits)
+		var err error
+		board, err = readBoard(ctx, tx, area, date)
 		return err
 	})
+	return board, err
+}
+
+func readBoard(ctx context.Context, tx dispatch.Tx, area dispatch.PlanningAreaID, date dispatch.Date) (Board, error) {
+	board := Board{PlanningArea: area, Date: date}
+	d, err := readDay(ctx, tx, area, date)
+	if err != nil {
+		return board, err
+	}
+	board.ReadAt = d.now
+	plan, found, err := tx.PublishedPlan(ctx, area, date)
+	if err != nil {
+		return board, err
+	}
+	if found {
+		board.Plan = &plan
+	}
+	stops, err := tx.StopsOn(ctx, d.ids())
+	if err != nil {
+		return board, err
+	}
+	unplanned, err := tx.UnplannedVisits(ctx, area, longestUnassigned)
+	if err != nil {
+		return board, err
+	}
+	visits, err := visitsBehind(ctx, tx, stops, unplanned)
+	if err != nil {
+		return board, err
+	}
+	for _, u := range unplanned {
+		board.Unassigned = append(board.Unassigned, visits[u.Visit])
+	}
+	board.Lanes, err = d.lanes(ctx, tx, stops, visits)
 	return board, err
 }
 

@@ -157,6 +157,9 @@ func (b *bench) hot() map[string]planned {
 	}
 	return map[string]planned{
 		"shifts between":            {shiftsBetweenSQL, map[string]any{"area": "area-0", "from": from, "to": to, "from_day": "2024-03-09", "to_day": "2024-03-12"}, 300},
+		"visits changed":            {visitsChangedSQL, map[string]any{"area": "area-0", "since": "4000000000:4000000000:"}, 2},
+		"shifts of a watched day":   {dayShiftsSQL, map[string]any{"area": "area-0", "date": "2024-03-11", "since": "4000000000:4000000000:"}, 100},
+		"referrals changed":         {referralsChangedSQL, list(map[string]any{"since": "4000000000:4000000000:", "owner": ""}), 2},
 		"lock shifts":               {lockShiftsSQL, map[string]any{"ids": few}, 10},
 		"stops on":                  {stopsOnSQL, map[string]any{"shifts": few}, 80},
 		"commitments on":            {commitmentsOnSQL, map[string]any{"shifts": few}, 10},

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -110,7 +111,9 @@ func (t *tx) SaveReferral(ctx context.Context, r dispatch.Referral) error {
 // only the others.
 const pageReferralsSQL = `SELECT ` + referralColumns + `
 FROM referrals r
-WHERE r.tenant_id = @tenant AND r.id > @after
+WHERE r.tenant_id = @tenant AND r.id > @after` + referralConditions
+
+const referralConditions = `
 	AND (@state = '' OR r.state = @state)
 	AND (@owner = '' OR r.owner = @owner)
 	AND (@technician::uuid IS NULL OR r.technician_id = @technician)
@@ -123,15 +126,20 @@ LIMIT @limit`
 
 // PageReferrals implements dispatch.ReferralTx.
 func (t *tx) PageReferrals(ctx context.Context, f dispatch.ReferralFilter, page dispatch.Page) ([]dispatch.Referral, string, error) {
+	return t.pageOfReferrals(ctx, pageReferralsSQL, pgx.NamedArgs{}, f, page)
+}
+
+func (t *tx) pageOfReferrals(ctx context.Context, sql string, args pgx.NamedArgs, f dispatch.ReferralFilter, page dispatch.Page) ([]dispatch.Referral, string, error) {
 	after, err := uuidAfter(page.After)
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := narrowed(ctx, t, pageReferralsSQL, pgx.NamedArgs{
+	maps.Copy(args, pgx.NamedArgs{
 		"after": after, "state": f.State, "owner": f.Owner, "technician": orNull(f.Technician),
 		"customer": orNull(f.Customer), "service": f.Service, "from": timeOrNull(f.Logged.Start),
 		"to": timeOrNull(f.Logged.End), "limit": page.Size + 1,
-	}, scanReferral)
+	})
+	rows, err := narrowed(ctx, t, sql, args, scanReferral)
 	if err != nil {
 		return nil, "", err
 	}

@@ -404,6 +404,8 @@ type WatchBoardResponse struct {
 	//	*WatchBoardResponse_Visit
 	//	*WatchBoardResponse_Lane
 	//	*WatchBoardResponse_RemovedVisit
+	//	*WatchBoardResponse_RemovedShift
+	//	*WatchBoardResponse_Plan
 	News isWatchBoardResponse_News `protobuf_oneof:"news"`
 	// Where to go on after this message.
 	ResumeToken   string `protobuf:"bytes,5,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
@@ -484,6 +486,24 @@ func (x *WatchBoardResponse) GetRemovedVisit() string {
 	return ""
 }
 
+func (x *WatchBoardResponse) GetRemovedShift() string {
+	if x != nil {
+		if x, ok := x.News.(*WatchBoardResponse_RemovedShift); ok {
+			return x.RemovedShift
+		}
+	}
+	return ""
+}
+
+func (x *WatchBoardResponse) GetPlan() *Plan {
+	if x != nil {
+		if x, ok := x.News.(*WatchBoardResponse_Plan); ok {
+			return x.Plan
+		}
+	}
+	return nil
+}
+
 func (x *WatchBoardResponse) GetResumeToken() string {
 	if x != nil {
 		return x.ResumeToken
@@ -501,18 +521,30 @@ type WatchBoardResponse_Snapshot struct {
 }
 
 type WatchBoardResponse_Visit struct {
-	// One visit that changed.
+	// A visit without a technician that is new or changed. Until then it may have
+	// been in a lane; that lane is told too.
 	Visit *BoardVisit `protobuf:"bytes,2,opt,name=visit,proto3,oneof"`
 }
 
 type WatchBoardResponse_Lane struct {
-	// One lane that changed.
+	// One lane that changed, whole. Its visits are in no other lane and not
+	// without a technician any more.
 	Lane *BoardLane `protobuf:"bytes,3,opt,name=lane,proto3,oneof"`
 }
 
 type WatchBoardResponse_RemovedVisit struct {
-	// A visit that is no longer on this board.
+	// A visit that changed and is not on this board, or not any more.
 	RemovedVisit string `protobuf:"bytes,4,opt,name=removed_visit,json=removedVisit,proto3,oneof"`
+}
+
+type WatchBoardResponse_RemovedShift struct {
+	// A shift whose lane is not on this board any more.
+	RemovedShift string `protobuf:"bytes,6,opt,name=removed_shift,json=removedShift,proto3,oneof"`
+}
+
+type WatchBoardResponse_Plan struct {
+	// Another plan is in force.
+	Plan *Plan `protobuf:"bytes,7,opt,name=plan,proto3,oneof"`
 }
 
 func (*WatchBoardResponse_Snapshot) isWatchBoardResponse_News() {}
@@ -522,6 +554,10 @@ func (*WatchBoardResponse_Visit) isWatchBoardResponse_News() {}
 func (*WatchBoardResponse_Lane) isWatchBoardResponse_News() {}
 
 func (*WatchBoardResponse_RemovedVisit) isWatchBoardResponse_News() {}
+
+func (*WatchBoardResponse_RemovedShift) isWatchBoardResponse_News() {}
+
+func (*WatchBoardResponse_Plan) isWatchBoardResponse_News() {}
 
 var File_firstfix_v1_board_proto protoreflect.FileDescriptor
 
@@ -555,19 +591,22 @@ const file_firstfix_v1_board_proto_rawDesc = "" +
 	"\rplanning_area\x18\x01 \x01(\tBJ\xe0A\x02\xfaA\x1b\n" +
 	"\x19firstfix.dev/PlanningArea\xbaH&\xc8\x01\x01r!2\x1f^planningAreas/[a-z0-9-]{1,63}$R\fplanningArea\x12\xfb\x01\n" +
 	"\x04date\x18\x02 \x01(\v2\x11.google.type.DateB\xd3\x01\xe0A\x02\xbaH\xcc\x01\xba\x01\xc5\x01\n" +
-	"\fOUT_OF_RANGE\x12Cmust be a whole date: year 1900 to 9999, month 1 to 12, day 1 to 31\x1apthis.year >= 1900 && this.year <= 9999 && this.month >= 1 && this.month <= 12 && this.day >= 1 && this.day <= 31\xc8\x01\x01R\x04date\"\xb2\x03\n" +
+	"\fOUT_OF_RANGE\x12Cmust be a whole date: year 1900 to 9999, month 1 to 12, day 1 to 31\x1apthis.year >= 1900 && this.year <= 9999 && this.month >= 1 && this.month <= 12 && this.day >= 1 && this.day <= 31\xc8\x01\x01R\x04date\"\xb3\x03\n" +
 	"\x11WatchBoardRequest\x12o\n" +
 	"\rplanning_area\x18\x01 \x01(\tBJ\xe0A\x02\xfaA\x1b\n" +
 	"\x19firstfix.dev/PlanningArea\xbaH&\xc8\x01\x01r!2\x1f^planningAreas/[a-z0-9-]{1,63}$R\fplanningArea\x12\xfb\x01\n" +
 	"\x04date\x18\x02 \x01(\v2\x11.google.type.DateB\xd3\x01\xe0A\x02\xbaH\xcc\x01\xba\x01\xc5\x01\n" +
-	"\fOUT_OF_RANGE\x12Cmust be a whole date: year 1900 to 9999, month 1 to 12, day 1 to 31\x1apthis.year >= 1900 && this.year <= 9999 && this.month >= 1 && this.month <= 12 && this.day >= 1 && this.day <= 31\xc8\x01\x01R\x04date\x12.\n" +
-	"\fresume_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\bR\vresumeToken\"\x90\x02\n" +
+	"\fOUT_OF_RANGE\x12Cmust be a whole date: year 1900 to 9999, month 1 to 12, day 1 to 31\x1apthis.year >= 1900 && this.year <= 9999 && this.month >= 1 && this.month <= 12 && this.day >= 1 && this.day <= 31\xc8\x01\x01R\x04date\x12/\n" +
+	"\fresume_token\x18\x03 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\"\xf9\x02\n" +
 	"\x12WatchBoardResponse\x120\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x12.firstfix.v1.BoardH\x00R\bsnapshot\x12/\n" +
 	"\x05visit\x18\x02 \x01(\v2\x17.firstfix.v1.BoardVisitH\x00R\x05visit\x12,\n" +
 	"\x04lane\x18\x03 \x01(\v2\x16.firstfix.v1.BoardLaneH\x00R\x04lane\x12>\n" +
 	"\rremoved_visit\x18\x04 \x01(\tB\x17\xfaA\x14\n" +
-	"\x12firstfix.dev/VisitH\x00R\fremovedVisit\x12!\n" +
+	"\x12firstfix.dev/VisitH\x00R\fremovedVisit\x12>\n" +
+	"\rremoved_shift\x18\x06 \x01(\tB\x17\xfaA\x14\n" +
+	"\x12firstfix.dev/ShiftH\x00R\fremovedShift\x12'\n" +
+	"\x04plan\x18\a \x01(\v2\x11.firstfix.v1.PlanH\x00R\x04plan\x12!\n" +
 	"\fresume_token\x18\x05 \x01(\tR\vresumeTokenB\x06\n" +
 	"\x04newsB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
@@ -617,11 +656,12 @@ var file_firstfix_v1_board_proto_depIdxs = []int32{
 	0,  // 13: firstfix.v1.WatchBoardResponse.snapshot:type_name -> firstfix.v1.Board
 	2,  // 14: firstfix.v1.WatchBoardResponse.visit:type_name -> firstfix.v1.BoardVisit
 	1,  // 15: firstfix.v1.WatchBoardResponse.lane:type_name -> firstfix.v1.BoardLane
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	7,  // 16: firstfix.v1.WatchBoardResponse.plan:type_name -> firstfix.v1.Plan
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_board_proto_init() }
@@ -639,6 +679,8 @@ func file_firstfix_v1_board_proto_init() {
 		(*WatchBoardResponse_Visit)(nil),
 		(*WatchBoardResponse_Lane)(nil),
 		(*WatchBoardResponse_RemovedVisit)(nil),
+		(*WatchBoardResponse_RemovedShift)(nil),
+		(*WatchBoardResponse_Plan)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

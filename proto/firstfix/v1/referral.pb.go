@@ -942,7 +942,7 @@ type WatchReferralsRequest struct {
 	// As in ListReferrals.
 	Filter string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Where an earlier watch stopped; empty means from now on. RESYNC_REQUIRED if
-	// it is too old.
+	// it is older than a day, or too much has changed since.
 	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -995,7 +995,8 @@ func (x *WatchReferralsRequest) GetResumeToken() string {
 // One message of ReferralService.WatchReferrals.
 type WatchReferralsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A referral that is new or changed.
+	// A referral that is new or changed, as it is now. Unset in the first message of
+	// a watch that begins now: it only says where to go on.
 	Referral *Referral `protobuf:"bytes,1,opt,name=referral,proto3" json:"referral,omitempty"`
 	// Where to go on after this message.
 	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
@@ -1143,10 +1144,10 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x06 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId:\xb5\x01\xbaH\xb1\x01\x1aY\n" +
 	"\x0fREQUIRED.reason\x12\x1breason is required for LOST\x1a)int(this.state) != 8 || this.reason != ''\x1aT\n" +
-	"\x0eREQUIRED.value\x12\x19value is required for WON\x1a'int(this.state) != 7 || has(this.value)\"l\n" +
+	"\x0eREQUIRED.value\x12\x19value is required for WON\x1a'int(this.state) != 7 || has(this.value)\"m\n" +
 	"\x15WatchReferralsRequest\x12#\n" +
-	"\x06filter\x18\x01 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\x06filter\x12.\n" +
-	"\fresume_token\x18\x02 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\bR\vresumeToken\"n\n" +
+	"\x06filter\x18\x01 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\x06filter\x12/\n" +
+	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\"n\n" +
 	"\x16WatchReferralsResponse\x121\n" +
 	"\breferral\x18\x01 \x01(\v2\x15.firstfix.v1.ReferralR\breferral\x12!\n" +
 	"\fresume_token\x18\x02 \x01(\tR\vresumeToken*\xc3\x02\n" +
