@@ -242,9 +242,9 @@ func (e *explanation) others(rules []scheduler.Rule, but int) string {
 	total := len(rules)
 	if but >= 0 {
 		total--
-		return fmt.Sprintf("of %d other shifts %s", total, strings.Join(parts, ", "))
+		return fmt.Sprintf("of %d other shifts, %s", total, strings.Join(parts, ", "))
 	}
-	return fmt.Sprintf("of %d shifts %s", total, strings.Join(parts, ", "))
+	return fmt.Sprintf("of %d shifts, %s", total, strings.Join(parts, ", "))
 }
 
 // ofShifts says what a rule means for the shifts that it closes.
@@ -253,19 +253,19 @@ func ofShifts(r scheduler.Rule) string {
 	case scheduler.RuleNone:
 		return "could take it"
 	case scheduler.RuleSkill:
-		return "lack a skill that it needs"
+		return "without a skill that it needs"
 	case scheduler.RuleCertificate:
-		return "have no certificate that is valid that day"
+		return "without a certificate that is valid that day"
 	case scheduler.RuleRequired, scheduler.RuleExcluded, scheduler.RulePin:
-		return "are not the technician whom it is for"
+		return "of another technician than the one whom it is for"
 	case scheduler.RuleWindow:
-		return "cannot be there in time"
+		return "too late for its window"
 	case scheduler.RuleShift, scheduler.RuleFrozen:
-		return "have no working time left for it"
+		return "without working time left for it"
 	case scheduler.RuleBreak:
-		return "would miss a break or an absence"
+		return "with a break or an absence in the way"
 	default:
-		return "are closed by the rule " + r.String()
+		return "closed by the rule " + r.String()
 	}
 }
 

@@ -42,7 +42,7 @@ func TestExplainWhoMakesAVisit(t *testing.T) {
 	o.plan(1)
 	v := o.visit(order)
 	o.wantExplained(v.ID, `^Ada Quill is to drive \d+ min to it and begin at 1[01]:\d\d; its customer was promised 10:00 to 12:00\.`,
-		`Without it the day would cost \d+\.\d\d USD less`, `Nobody else could make it for less: of 2 other shifts 2 lack a skill that it needs\.$`)
+		`Without it the day would cost \d+\.\d\d USD less`, `Nobody else could make it for less: of 2 other shifts, 2 without a skill that it needs\.$`)
 
 	_, err := o.AssignVisit(t.Context(), o.Call(dispatch.RoleDispatcher, "AssignVisit"),
 		planning.Assignment{Visit: v.ID, Technician: o.Technicians[0].ID, Start: o.At(1, 10, 15), Version: v.Version, Pin: true})
@@ -77,11 +77,11 @@ func TestExplainWhyNobodyMakesAVisit(t *testing.T) {
 	o := open(t)
 	inBreak := o.order(o.Boiler.ID, 1, 0, 0)
 	o.promise(inBreak, o.At(1, 12, 0), o.At(1, 12, 20))
-	o.wantExplained(o.visit(inBreak).ID, `^Nobody makes it on 2024-06-04; its customer was promised 12:00 to 12:20: of 3 shifts .*2 lack a skill`,
+	o.wantExplained(o.visit(inBreak).ID, `^Nobody makes it on 2024-06-04; its customer was promised 12:00 to 12:20: of 3 shifts, .*2 without a skill`,
 		`Ada Quill could make it (if|without|with)`)
 
 	free := o.order(o.Service.ID, 1, 0, 0)
-	o.wantExplained(o.visit(free).ID, `no window was promised: of 3 shifts 3 could take it`, `could make it for \d+\.\d\d USD: the next run`)
+	o.wantExplained(o.visit(free).ID, `no window was promised: of 3 shifts, 3 could take it`, `could make it for \d+\.\d\d USD: the next run`)
 
 	remote := o.order(o.Service.ID, 5, 0, 0)
 	onFoot := office{Company: o.Company, Planning: planning.New(o.Store, onFoot{}), t: t}

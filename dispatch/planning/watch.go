@@ -13,6 +13,9 @@ type BoardSeen struct {
 	Snapshot dispatch.Snapshot
 	Shifts   []dispatch.ShiftID // of the lanes that he knows
 	Plan     dispatch.PlanID    // that was in force
+	// Visits are those that he was shown; nil after he was away, since a token has
+	// no room for them: then he is told of more that are gone than he knew.
+	Visits map[dispatch.VisitID]bool `json:"-"`
 }
 
 // BoardNews is what a watcher of a board does not know yet.
@@ -26,7 +29,7 @@ type BoardNews struct {
 	Unassigned  []dispatch.ListedVisit
 	PlanChanged bool
 	GoneLanes   []dispatch.ShiftID
-	GoneVisits  []dispatch.VisitID // of the area, changed and not on the board
+	GoneVisits  []dispatch.VisitID // that have changed and are not on the board any more
 	Seen        BoardSeen          // to ask with the next time
 }
 
@@ -48,12 +51,12 @@ func (p *Planning) BoardChanges(ctx context.Context, call dispatch.Call, area di
 		if err != nil {
 			return err
 		}
-		news.Seen = BoardSeen{Snapshot: now, Shifts: changes.Shifts, Plan: changes.Plan}
+		news.Seen = BoardSeen{Snapshot: now, Shifts: changes.Shifts, Plan: changes.Plan, Visits: seen.Visits}
 		if !news.Whole && !news.find(seen, changes) {
 			return nil
 		}
 		board, err := readBoard(ctx, tx, area, date)
-		news.show(board, changes)
+		news.show(board, seen, changes)
 		return err
 	})
 	return news, err
@@ -71,7 +74,7 @@ func (n *BoardNews) find(seen BoardSeen, c dispatch.DayChanges) bool {
 }
 
 // show finds what has changed on the board.
-func (n *BoardNews) show(board Board, c dispatch.DayChanges) {
+func (n *BoardNews) show(board Board, seen BoardSeen, c dispatch.DayChanges) {
 	n.Board = &board
 	shown := map[dispatch.VisitID]bool{}
 	for _, lane := range board.Lanes {
@@ -91,8 +94,9 @@ func (n *BoardNews) show(board Board, c dispatch.DayChanges) {
 		}
 	}
 	for _, id := range c.Visits {
-		if !shown[id] {
+		if !shown[id] && (seen.Visits == nil || seen.Visits[id]) {
 			n.GoneVisits = append(n.GoneVisits, id)
 		}
 	}
+	n.Seen.Visits = shown
 }
