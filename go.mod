@@ -7,6 +7,7 @@ require (
 	buf.build/go/protovalidate v1.4.0
 	cloud.google.com/go/longrunning v1.5.0
 	github.com/alecthomas/kong v1.17.0
+	github.com/arran4/golang-ical v0.3.4
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/google/go-cmp v0.7.0

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Messenger is the port to people outside. dispatch/outbound/notify is behind
@@ -37,15 +38,23 @@ type Message struct {
 type Text struct {
 	Subject string
 	Body    string
+	// Calendar is an iCalendar object that puts the appointment into the reader's
+	// calendar, moves it or takes it out; "" where the message has none.
+	Calendar string
 }
 
 // MessageFacts is what templates may speak of.
 type MessageFacts struct {
-	Company    string
-	Customer   string
-	Service    string
-	Address    string
-	Window     Window
-	Technician string // first name; "" until he is on the way
-	Link       string // to the appointment's page, "" where there is none
+	Company  string
+	Customer string
+	Service  string
+	Address  string
+	Window   Window
+	// Appointment, Revision and Now make a calendar's entry: which one, how often
+	// it has changed, and when this was written.
+	Appointment AppointmentID
+	Revision    int64
+	Now         time.Time
+	Technician  string // first name; "" until he is on the way
+	Link        string // to the appointment's page, "" where there is none
 }

@@ -226,7 +226,10 @@ func (w *writing) read(ctx context.Context, tx dispatch.Tx) error {
 	if w.language == "" {
 		w.language = tenant.Language
 	}
-	w.facts = dispatch.MessageFacts{Company: tenant.DisplayName, Customer: w.customer.DisplayName, Window: w.appointment.Window}
+	w.facts = dispatch.MessageFacts{
+		Company: tenant.DisplayName, Customer: w.customer.DisplayName, Window: w.appointment.Window,
+		Appointment: w.appointment.ID, Revision: w.appointment.Version, Now: w.now,
+	}
 	return w.readWork(ctx, tx)
 }
 

@@ -36,12 +36,13 @@ var kinds = []string{
 
 // composer writes messages. The first voice is the one for strangers.
 type composer struct {
-	voices  []voice
-	matcher language.Matcher
+	voices    []voice
+	matcher   language.Matcher
+	organizer string // of entries in calendars: a mail address
 }
 
-func newComposer() (*composer, error) {
-	c := &composer{voices: []voice{english, german}}
+func newComposer(organizer string) (*composer, error) {
+	c := &composer{voices: []voice{english, german}, organizer: organizer}
 	var tags []language.Tag
 	for i := range c.voices {
 		if err := c.voices[i].compile(); err != nil {
@@ -87,9 +88,10 @@ func (c *composer) compose(channel dispatch.Channel, kind, wanted string, about 
 	if !ok {
 		return dispatch.Text{}, fmt.Errorf("compose a message: no template is named %.40q", kind)
 	}
+	about = tidy(about)
 	block := func(name string) (string, error) {
 		var b strings.Builder
-		if err := t.ExecuteTemplate(&b, name, tidy(about)); err != nil {
+		if err := t.ExecuteTemplate(&b, name, about); err != nil {
 			return "", fmt.Errorf("compose a message from the template %s: %w", kind, err)
 		}
 		return strings.TrimSpace(b.String()), nil
@@ -103,7 +105,10 @@ func (c *composer) compose(channel dispatch.Channel, kind, wanted string, about 
 		return dispatch.Text{}, err
 	}
 	body, err := block("mail")
-	return dispatch.Text{Subject: subject, Body: body + "\n"}, err
+	if err != nil {
+		return dispatch.Text{}, err
+	}
+	return dispatch.Text{Subject: subject, Body: body + "\n", Calendar: calendar(kind, c.organizer, about)}, nil
 }
 
 // tidy keeps what people typed from breaking lines or hiding text: a name cannot

@@ -31,7 +31,7 @@ func facts(t *testing.T) dispatch.MessageFacts {
 
 func newTestComposer(t *testing.T) *composer {
 	t.Helper()
-	c, err := newComposer()
+	c, err := newComposer("service@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}

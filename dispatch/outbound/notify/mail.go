@@ -140,6 +140,12 @@ func (m *mailer) letter(message dispatch.Message) (*mail.Msg, error) {
 	letter.SetMessageIDWithValue(strings.ReplaceAll(message.Key, "/", ".") + "@" + m.domain)
 	letter.SetGenHeader("Auto-Submitted", "auto-generated") // nobody's holiday answers it
 	letter.SetBodyString(mail.TypeTextPlain, message.Text.Body)
+	if calendar := message.Text.Calendar; calendar != "" {
+		err := letter.AttachReader("appointment.ics", strings.NewReader(calendar), mail.WithFileContentType("text/calendar; charset=UTF-8"))
+		if err != nil {
+			return nil, fmt.Errorf("attach the entry for the calendar: %w", err)
+		}
+	}
 	return letter, nil
 }
 

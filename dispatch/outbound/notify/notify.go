@@ -39,21 +39,23 @@ var _ dispatch.Messenger = (*Notifier)(nil)
 // New reads the templates and the addresses of the providers. It connects to
 // nobody.
 func New(options Options) (*Notifier, error) {
-	composer, err := newComposer()
-	if err != nil {
-		return nil, err
-	}
-	n := &Notifier{composer: composer, carriers: map[dispatch.Channel]carrier{}}
+	n := &Notifier{carriers: map[dispatch.Channel]carrier{}}
 	var faults []error
+	organizer := ""
 	if options.SMTP != "" {
-		carrier, err := newMailer(options.SMTP, options.From)
-		n.carriers[dispatch.ChannelMail], faults = carrier, append(faults, err)
+		mailer, err := newMailer(options.SMTP, options.From)
+		n.carriers[dispatch.ChannelMail], faults = mailer, append(faults, err)
+		if err == nil {
+			organizer = mailer.from.Address
+		}
 	}
 	if options.TextURL != "" {
 		carrier, err := newTexter(options.TextURL, options.TextSecret)
 		n.carriers[dispatch.ChannelText], faults = carrier, append(faults, err)
 	}
-	return n, errors.Join(faults...)
+	composer, err := newComposer(organizer)
+	n.composer = composer
+	return n, errors.Join(append(faults, err)...)
 }
 
 // Carries implements dispatch.Messenger.
