@@ -77,6 +77,11 @@ func (c *chain) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 			return err
 		}
 		defer leave()
+		release, err := c.limits.hold(p.call.Principal)
+		if err != nil {
+			return err
+		}
+		defer release()
 		ctx, end := context.WithCancelCause(ctx)
 		defer end(nil)
 		defer context.AfterFunc(c.stopping, func() { end(serverStopping()) })()

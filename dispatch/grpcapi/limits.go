@@ -26,9 +26,16 @@ var (
 	publicAllowance  = allowance{1, 20}    // tokens and links asked for, per address
 )
 
-// limits counts calls per principal and per address.
+// mostStreams is how many streams one person's or device's tools may hold open at
+// once, per process: many tabs, and not a leak.
+const mostStreams = 20
+
+// limits counts calls per principal and per address, and streams per principal.
 type limits struct {
 	members, visitors, addresses, public *buckets
+
+	mu      sync.Mutex
+	streams map[string]int // open now, by principal
 }
 
 // newLimits multiplies every allowance by factor: 1 in production, more where a
@@ -39,7 +46,30 @@ func newLimits(factor float64, now func() time.Time) *limits {
 		visitors:  newBuckets("calls of a visitor", visitorAllowance, factor, now),
 		addresses: newBuckets("calls of visitors from an address", addressAllowance, factor, now),
 		public:    newBuckets("tokens asked for from an address", publicAllowance, factor, now),
+		streams:   map[string]int{},
 	}
+}
+
+// hold counts one more open stream of the caller until it is released, or refuses
+// it.
+func (l *limits) hold(caller dispatch.Principal) (release func(), err error) {
+	key := caller.Tenant.String() + "/" + caller.Subject
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.streams[key] >= mostStreams {
+		refused := dispatch.Refuse(dispatch.ReasonRateLimited, "", "%d streams are open, which is all that one caller may have; close one", mostStreams).
+			With("quota", "streams of a principal").With("most", strconv.Itoa(mostStreams))
+		refused.RetryAfter = time.Second
+		return nil, refused
+	}
+	l.streams[key]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.streams[key]--; l.streams[key] == 0 {
+			delete(l.streams, key)
+		}
+	}, nil
 }
 
 // take counts one call, or refuses it.

@@ -2,6 +2,7 @@ package grpcapi_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/firstfix/firstfix/dispatch"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
@@ -72,6 +75,46 @@ func TestWatchBoard(t *testing.T) {
 			t.Errorf("%s: %s, %v; want %s", what, got, err, c.want)
 		}
 		d.clock.advance(-d.clock.now().Sub(before).Round(time.Hour))
+	}
+}
+
+// TestStreamsOfOneCallerAreBounded: the caller's next one is refused until one of
+// his has ended; others are not held up.
+func TestStreamsOfOneCallerAreBounded(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t)
+	client := pb.NewDispatchServiceClient(d.conn)
+	req := &pb.WatchBoardRequest{PlanningArea: "planningAreas/center", Date: &date.Date{Year: 2024, Month: 6, Day: 4}}
+	watch := func(ctx context.Context) error {
+		stream, err := client.WatchBoard(ctx, req)
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		return err
+	}
+	ctx := as(t.Context(), d.token(t, d.tenants[0], "dispatcher"))
+	one, end := context.WithCancel(ctx)
+	defer end()
+	if err := watch(one); err != nil {
+		t.Fatal(err)
+	}
+	open := 1
+	for ; open < 200; open++ {
+		if err := watch(ctx); err != nil {
+			if reason(err) != dispatch.ReasonRateLimited || status.Code(err) != codes.ResourceExhausted {
+				t.Fatalf("stream %d: %v", open+1, err)
+			}
+			break
+		}
+	}
+	if open != 20 {
+		t.Errorf("%d streams were opened, want 20", open)
+	}
+	end()
+	for deadline := time.Now().Add(10 * time.Second); watch(ctx) != nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("the place of a stream that ended was not given to the next one")
+		}
 	}
 }
 

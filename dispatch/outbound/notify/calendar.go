@@ -21,7 +21,7 @@ var calendarStatus = map[string]ics.ObjectStatus{
 // it carries none. Instants are written in UTC, so that they are right whatever a
 // calendar knows of zones and of when their clocks change. The link to the
 // appointment stays in the mail: calendars are shared with others.
-func calendar(kind, organizer string, about dispatch.MessageFacts) string {
+func calendar(kind, sender string, about dispatch.MessageFacts) string {
 	status, carries := calendarStatus[kind]
 	if !carries || about.Appointment.IsZero() {
 		return ""
@@ -40,6 +40,6 @@ func calendar(kind, organizer string, about dispatch.MessageFacts) string {
 	event.SetSummary(about.Company + ": " + about.Service)
 	event.SetLocation(about.Address)
 	event.SetStatus(status)
-	event.SetOrganizer("mailto:"+organizer, ics.WithCN(about.Company))
+	event.SetOrganizer("mailto:"+sender, ics.WithCN(about.Company))
 	return c.Serialize()
 }

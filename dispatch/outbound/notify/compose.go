@@ -36,13 +36,13 @@ var kinds = []string{
 
 // composer writes messages. The first voice is the one for strangers.
 type composer struct {
-	voices    []voice
-	matcher   language.Matcher
-	organizer string // of entries in calendars: a mail address
+	voices  []voice
+	matcher language.Matcher
+	sender  string // of entries in calendars: a mail address
 }
 
-func newComposer(organizer string) (*composer, error) {
-	c := &composer{voices: []voice{english, german}, organizer: organizer}
+func newComposer(sender string) (*composer, error) {
+	c := &composer{voices: []voice{english, german}, sender: sender}
 	var tags []language.Tag
 	for i := range c.voices {
 		if err := c.voices[i].compile(); err != nil {
@@ -108,7 +108,7 @@ func (c *composer) compose(channel dispatch.Channel, kind, wanted string, about 
 	if err != nil {
 		return dispatch.Text{}, err
 	}
-	return dispatch.Text{Subject: subject, Body: body + "\n", Calendar: calendar(kind, c.organizer, about)}, nil
+	return dispatch.Text{Subject: subject, Body: body + "\n", Calendar: calendar(kind, c.sender, about)}, nil
 }
 
 // tidy keeps what people typed from breaking lines or hiding text: a name cannot

@@ -41,19 +41,19 @@ var _ dispatch.Messenger = (*Notifier)(nil)
 func New(options Options) (*Notifier, error) {
 	n := &Notifier{carriers: map[dispatch.Channel]carrier{}}
 	var faults []error
-	organizer := ""
+	sender := ""
 	if options.SMTP != "" {
 		mailer, err := newMailer(options.SMTP, options.From)
 		n.carriers[dispatch.ChannelMail], faults = mailer, append(faults, err)
 		if err == nil {
-			organizer = mailer.from.Address
+			sender = mailer.from.Address
 		}
 	}
 	if options.TextURL != "" {
 		carrier, err := newTexter(options.TextURL, options.TextSecret)
 		n.carriers[dispatch.ChannelText], faults = carrier, append(faults, err)
 	}
-	composer, err := newComposer(organizer)
+	composer, err := newComposer(sender)
 	n.composer = composer
 	return n, errors.Join(append(faults, err)...)
 }
