@@ -25,9 +25,9 @@ type PlanningTx interface {
 	ListVisits(ctx context.Context, filter VisitFilter, page Page) (visits []ListedVisit, next string, err error)
 	// GetListedVisits reads visits with what is shown beside them, by id.
 	GetListedVisits(ctx context.Context, ids []VisitID) ([]ListedVisit, error)
-	// FixOf reads the last episode of a work order; found is false where it was
-	// never resolved.
-	FixOf(ctx context.Context, id WorkOrderID) (episode FixEpisode, found bool, err error)
+	// LastFixes reads the last episode of each work order; those that were never
+	// resolved have none.
+	LastFixes(ctx context.Context, ids []WorkOrderID) (map[WorkOrderID]FixEpisode, error)
 }
 
 // WorkOrderFilter narrows a list of work orders; zero fields do not.

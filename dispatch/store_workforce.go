@@ -123,6 +123,8 @@ type TechnicianTx interface {
 
 	CreateAbsence(ctx context.Context, a Absence) error
 	GetAbsence(ctx context.Context, id AbsenceID) (Absence, error)
+	// GetAbsences reads several, by id; those that are not there are missing.
+	GetAbsences(ctx context.Context, ids []AbsenceID) ([]Absence, error)
 	// PageAbsences pages by start, then id.
 	PageAbsences(ctx context.Context, filter AbsenceFilter, page Page) ([]Absence, string, error)
 	SaveAbsence(ctx context.Context, a Absence) error

@@ -94,6 +94,25 @@ func visitsBehind(ctx context.Context, tx dispatch.Tx, lists ...[]dispatch.Stop)
 	return visits, nil
 }
 
+// absencesBehind reads the absences of stops.
+func absencesBehind(ctx context.Context, tx dispatch.Tx, stops []dispatch.Stop) (map[dispatch.AbsenceID]dispatch.Absence, error) {
+	var ids []dispatch.AbsenceID
+	for _, s := range stops {
+		if s.Kind == dispatch.CommitmentAbsence {
+			ids = append(ids, s.Absence)
+		}
+	}
+	absences := map[dispatch.AbsenceID]dispatch.Absence{}
+	if len(ids) == 0 {
+		return absences, nil
+	}
+	found, err := tx.GetAbsences(ctx, ids)
+	for _, a := range found {
+		absences[a.ID] = a
+	}
+	return absences, err
+}
+
 // lanes puts the stops into the lanes of their shifts.
 func (d day) lanes(ctx context.Context, tx dispatch.Tx, stops []dispatch.Stop, visits map[dispatch.VisitID]dispatch.ListedVisit) ([]Lane, error) {
 	var who []dispatch.TechnicianID
@@ -114,6 +133,10 @@ func (d day) lanes(ctx context.Context, tx dispatch.Tx, stops []dispatch.Stop, v
 		lanes[i] = Lane{Shift: s, Technician: known[s.Technician]}
 		at[s.ID] = &lanes[i]
 	}
+	absences, err := absencesBehind(ctx, tx, stops)
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range stops {
 		lane := at[s.Shift]
 		switch s.Kind {
@@ -126,11 +149,7 @@ func (d day) lanes(ctx context.Context, tx dispatch.Tx, stops []dispatch.Stop, v
 		case dispatch.CommitmentVisit:
 			lane.Visits = append(lane.Visits, visits[s.Visit])
 		case dispatch.CommitmentAbsence:
-			absence, err := tx.GetAbsence(ctx, s.Absence)
-			if err != nil {
-				return nil, err
-			}
-			lane.Absences = append(lane.Absences, absence)
+			lane.Absences = append(lane.Absences, absences[s.Absence])
 		}
 	}
 	return lanes, nil

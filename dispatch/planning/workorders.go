@@ -101,20 +101,31 @@ func (p *Planning) GetWorkOrder(ctx context.Context, call dispatch.Call, id disp
 		if err != nil {
 			return err
 		}
-		out, err = judged(ctx, tx, order)
+		both, err := judged(ctx, tx, []dispatch.WorkOrder{order})
+		out = both[0]
 		return err
 	})
 	return out, err
 }
 
-func judged(ctx context.Context, tx dispatch.Tx, order dispatch.WorkOrder) (JudgedOrder, error) {
-	out := JudgedOrder{WorkOrder: order}
-	if order.Episode == 0 {
+// judged puts to each order its last verdict.
+func judged(ctx context.Context, tx dispatch.Tx, orders []dispatch.WorkOrder) ([]JudgedOrder, error) {
+	out := make([]JudgedOrder, len(orders))
+	var resolved []dispatch.WorkOrderID
+	for i, order := range orders {
+		out[i].WorkOrder = order
+		if order.Episode > 0 {
+			resolved = append(resolved, order.ID)
+		}
+	}
+	if len(resolved) == 0 {
 		return out, nil
 	}
-	fix, found, err := tx.FixOf(ctx, order.ID)
-	if found {
-		out.Fix = &fix
+	fixes, err := tx.LastFixes(ctx, resolved)
+	for i := range out {
+		if fix, found := fixes[out[i].ID]; found {
+			out[i].Fix = &fix
+		}
 	}
 	return out, err
 }
@@ -126,14 +137,8 @@ func (p *Planning) ListWorkOrders(ctx context.Context, call dispatch.Call, filte
 		if found, next, err = tx.ListWorkOrders(ctx, filter, page); err != nil {
 			return err
 		}
-		for _, order := range found {
-			one, err := judged(ctx, tx, order)
-			if err != nil {
-				return err
-			}
-			orders = append(orders, one)
-		}
-		return nil
+		orders, err = judged(ctx, tx, found)
+		return err
 	})
 	return orders, next, err
 }

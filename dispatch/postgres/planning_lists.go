@@ -141,11 +141,16 @@ func scanListedVisit(row pgx.CollectableRow) (dispatch.ListedVisit, error) {
 	return v, err
 }
 
-const lastFixSQL = `SELECT ` + fixColumns + `
-FROM fix_episodes WHERE tenant_id = @tenant AND work_order_id = @order
-ORDER BY episode DESC LIMIT 1`
+const lastFixesSQL = `SELECT DISTINCT ON (work_order_id) ` + fixColumns + `
+FROM fix_episodes WHERE tenant_id = @tenant AND work_order_id = ANY(@orders)
+ORDER BY work_order_id, episode DESC`
 
-// FixOf implements dispatch.PlanningTx.
-func (t *tx) FixOf(ctx context.Context, id dispatch.WorkOrderID) (dispatch.FixEpisode, bool, error) {
-	return oneOrNone(ctx, t, lastFixSQL, pgx.NamedArgs{"order": id}, scanFix)
+// LastFixes implements dispatch.PlanningTx.
+func (t *tx) LastFixes(ctx context.Context, orders []dispatch.WorkOrderID) (map[dispatch.WorkOrderID]dispatch.FixEpisode, error) {
+	episodes, err := many(ctx, t, lastFixesSQL, pgx.NamedArgs{"orders": ids(orders)}, scanFix)
+	last := map[dispatch.WorkOrderID]dispatch.FixEpisode{}
+	for _, e := range episodes {
+		last[e.WorkOrder] = e
+	}
+	return last, err
 }

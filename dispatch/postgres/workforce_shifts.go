@@ -228,6 +228,15 @@ func (t *tx) GetAbsence(ctx context.Context, id dispatch.AbsenceID) (dispatch.Ab
 	return one(ctx, t, id.Name(), getAbsenceSQL, pgx.NamedArgs{"id": id}, scanAbsence)
 }
 
+const getAbsencesSQL = `SELECT ` + absenceColumns + `
+FROM absences b WHERE b.tenant_id = @tenant AND b.id = ANY(@ids)
+ORDER BY b.id`
+
+// GetAbsences implements dispatch.TechnicianTx.
+func (t *tx) GetAbsences(ctx context.Context, list []dispatch.AbsenceID) ([]dispatch.Absence, error) {
+	return many(ctx, t, getAbsencesSQL, pgx.NamedArgs{"ids": ids(list)}, scanAbsence)
+}
+
 const pageAbsencesSQL = `SELECT ` + absenceColumns + `
 FROM absences b
 WHERE b.tenant_id = @tenant AND (@technician::uuid IS NULL OR b.technician_id = @technician)
