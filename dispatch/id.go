@@ -61,6 +61,7 @@ type (
 	noticeKind      struct{}
 	deliveryKind    struct{}
 	operationKind   struct{}
+	payrollKind     struct{}
 
 	TenantID      = ID[tenantKind]
 	CustomerID    = ID[customerKind]
@@ -80,6 +81,7 @@ type (
 	NoticeID      = ID[noticeKind]
 	DeliveryID    = ID[deliveryKind]
 	OperationID   = ID[operationKind]
+	PayrollID     = ID[payrollKind]
 )
 
 func (tenantKind) Collection() string      { return "tenants" }
@@ -100,14 +102,16 @@ func (referralKind) Collection() string    { return "referrals" }
 func (noticeKind) Collection() string      { return "notices" }
 func (deliveryKind) Collection() string    { return "deliveries" }
 func (operationKind) Collection() string   { return "operations" }
+func (payrollKind) Collection() string     { return "payrolls" }
 
 // Ids that the company chooses for its catalogue and its map: slugs of lower
 // case letters, digits and dashes, 1 to 63 long, unique within a tenant.
 type (
-	SkillID        string
-	ServiceID      string
-	TierID         string
-	PartID         string
-	TerritoryID    string
-	PlanningAreaID string
+	SkillID         string
+	ServiceID       string
+	TierID          string
+	PartID          string
+	TerritoryID     string
+	PlanningAreaID  string
+	IncentiveRuleID string
 )

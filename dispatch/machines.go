@@ -85,7 +85,7 @@ type MachineTable = Machine[string]
 func Machines() []MachineTable {
 	return []MachineTable{
 		plain(WorkOrderMachine), plain(HoldMachine), plain(AppointmentMachine), plain(VisitMachine),
-		plain(CommitmentMachine), plain(PlanMachine), plain(ReferralMachine), plain(FixMachine),
+		plain(CommitmentMachine), plain(PlanMachine), plain(ReferralMachine), plain(SaleMachine), plain(FixMachine),
 	}
 }
 
@@ -236,6 +236,13 @@ var (
 		{ReferralLost, false, nil, "not sold, with the reason"},
 		{ReferralDeclined, false, nil, "sales does not take it, with the reason"},
 		{ReferralExpired, false, nil, "nobody took it in time"},
+	}}
+	// Who sold may be wrong about it, so that a sale comes back; the ledger of pay
+	// follows either way.
+	SaleMachine = Machine[SaleState]{"sale", "sales", []Row[SaleState]{
+		{SaleStanding, true, []SaleState{SaleLeft, SaleReversed}, "it stands, and the customer stays"},
+		{SaleLeft, false, []SaleState{SaleStanding, SaleReversed}, "the customer has left"},
+		{SaleReversed, false, []SaleState{SaleStanding}, "cancelled, refunded or never paid"},
 	}}
 	FixMachine = Machine[FixState]{"fix episode", "fix_episodes", []Row[FixState]{
 		{FixProvisional, true, []FixState{FixFinal}, "the fix window runs: the verdict may change"},

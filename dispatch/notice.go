@@ -37,6 +37,7 @@ const (
 	NoticeWorkOrderOpened      NoticeKind = "work_order_opened"     // work order: may spoil another's fix window
 	NoticeReferralLogged       NoticeKind = "referral_logged"       // referral
 	NoticeReferralMoved        NoticeKind = "referral_moved"        // referral: its state changed
+	NoticeSaleChanged          NoticeKind = "sale_changed"          // referral: it was won, or its sale changed
 )
 
 // Wakeup is when a sleeping workflow means to look at its rows again. The Watch…

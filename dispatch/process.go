@@ -15,6 +15,7 @@ const (
 	ProcessPlanDay     = "PlanDayWorkflow"     // the plan of an area's day
 	ProcessFixWindow   = "FixWindowWorkflow"   // final verdict of first-time fix
 	ProcessReferral    = "ReferralWorkflow"    // acceptance clock, escalation, expiry
+	ProcessSale        = "SaleWorkflow"        // what was held back until the customer has stayed
 )
 
 // WatchAppointment names the process of an appointment: a wakeup without its
@@ -31,6 +32,11 @@ func WatchVisit(tenant TenantID, id VisitID) Wakeup {
 // WatchReferral names the process of a referral.
 func WatchReferral(tenant TenantID, id ReferralID) Wakeup {
 	return watch(ProcessReferral, tenant, "referral/%s/%s", id.Name(), id)
+}
+
+// WatchSale names the process of what a referral was won for.
+func WatchSale(tenant TenantID, id ReferralID) Wakeup {
+	return watch(ProcessSale, tenant, "sale/%s/%s", id.Name(), id)
 }
 
 // WatchDay names the process that plans a planning area's local day.
@@ -100,6 +106,8 @@ func (n Notice) Watchers() ([]Wakeup, error) {
 		return watcher(n, WatchVisit)
 	case NoticeReferralLogged, NoticeReferralMoved:
 		return watcher(n, WatchReferral)
+	case NoticeSaleChanged:
+		return watcher(n, WatchSale)
 	case NoticeDayChanged:
 		return n.days()
 	case NoticeWorkOrderResolved:

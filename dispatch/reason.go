@@ -81,6 +81,7 @@ const (
 	ReasonLastAdmin            Reason = "LAST_ADMIN"
 	ReasonSelfReferral         Reason = "SELF_REFERRAL"
 	ReasonOutOfArea            Reason = "OUT_OF_AREA"
+	ReasonNothingToPay         Reason = "NOTHING_TO_PAY"
 	ReasonEtagMismatch         Reason = "ETAG_MISMATCH"
 	ReasonRequestInFlight      Reason = "REQUEST_IN_FLIGHT"
 	ReasonTransactionConflict  Reason = "TRANSACTION_CONFLICT"

@@ -30,6 +30,21 @@ type Referral struct {
 	ContactedAt    time.Time
 	ClosedAt       time.Time
 	Version        int64
+
+	// Settlement is what became of the sale and what it brought, nil where there is
+	// nothing of either; Feedback says it in words. Both follow from other rows and
+	// are filled where the referral is shown.
+	Settlement *Settlement
+	Feedback   string
+}
+
+// Settlement is what became of a referral's sale, and what it earned its technician
+// in minor units of the tenant's currency.
+type Settlement struct {
+	Sale       SaleState // "" unless it was won
+	SaleReason string
+	Earned     Money // paid out, or to be paid
+	Held       Money // held back until the customer has stayed
 }
 
 // Name is the resource name.

@@ -11,6 +11,7 @@ type (
 	PlanState        string
 	ReferralState    string
 	FixState         string
+	SaleState        string
 )
 
 // The states, by entity; docs/states.md says what each means.
@@ -58,6 +59,10 @@ const (
 	ReferralLost      ReferralState = "lost"
 	ReferralDeclined  ReferralState = "declined"
 	ReferralExpired   ReferralState = "expired"
+
+	SaleStanding SaleState = "standing"
+	SaleLeft     SaleState = "left"
+	SaleReversed SaleState = "reversed"
 
 	FixProvisional FixState = "provisional"
 	FixFinal       FixState = "final"

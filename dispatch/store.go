@@ -30,6 +30,7 @@ type Tx interface {
 	PlanningTx
 	FieldworkTx
 	ReferralTx
+	PayTx
 	WorkflowTx
 	WatchTx
 	InsightTx

@@ -116,11 +116,21 @@ accepted=$(call POST "/v1/$name:accept" "$SALES" "{\"etag\": $(jq .etag <<<"$ref
 jq '{state, acceptTime}' <<<"$accepted"
 won=$(call POST "/v1/$name:recordOutcome" "$SALES" "{\"state\": \"REFERRAL_STATE_WON\", \"value\": {\"currencyCode\": \"USD\", \"units\": \"9400\"}, \"etag\": $(jq .etag <<<"$accepted"), \"requestId\": \"$(new)\"}")
 jq '{state, value, closeTime}' <<<"$won"
+call POST /v1/fieldwork:sync "$HIS" '{}' | jq --arg name "$name" '.referrals[] | select(.name == $name) | {feedback, earned, heldBack}'
 
 step "First-time fix: provisional at once, final when the fix window is over"
 call GET "/v1/$order" "$DISPATCHER" | jq '{state, fixVerdict}'
 later "31 days"
 call GET "/v1/$order" "$DISPATCHER" | jq '.fixVerdict | {state, finding, judgeTime}'
+
+step "The customer has stayed 30 days: what was held back is the technician's"
+statement() { # TOKEN
+  call GET "/v1/payStatement?startTime=$(date -u -d "$TODAY - 1 day" +%FT%TZ)&endTime=$(date -u -d "$TODAY + 60 days" +%FT%TZ)" "$1" |
+    jq -r '"\(.payee)  payable \(.closingPayable.units)  held \(.closingHeld.units)", (.lines[] | "  \(.postTime)  \(.reason)  \(.payable.units)  \(.held.units)")'
+}
+drain
+statement "$HIS"
+statement "$SALES"
 
 step "What the customers were told"
 drain

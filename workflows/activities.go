@@ -23,6 +23,7 @@ type Looks struct {
 	Day         func(ctx context.Context, tenant dispatch.TenantID, area dispatch.PlanningAreaID, day dispatch.Date) (dispatch.Look, error)
 	FixWindow   func(ctx context.Context, tenant dispatch.TenantID, id dispatch.WorkOrderID, episode int) (dispatch.Look, error)
 	Referral    func(ctx context.Context, tenant dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error)
+	Sale        func(ctx context.Context, tenant dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error)
 }
 
 // hopeless are the refusals that no further try can change. The workflow fails
@@ -48,6 +49,7 @@ func (a *activities) functions() map[string]func(context.Context, LookAt) (dispa
 		"LookAtAppointment": a.activity(byID(a.looks.Appointment)),
 		"LookAtVisit":       a.activity(byID(a.looks.Visit)),
 		"LookAtReferral":    a.activity(byID(a.looks.Referral)),
+		"LookAtSale":        a.activity(byID(a.looks.Sale)),
 		"LookAtDay": a.activity(func(ctx context.Context, tenant dispatch.TenantID, subject string) (dispatch.Look, error) {
 			area, day, err := dispatch.ParseDay(subject)
 			if err != nil {

@@ -51,7 +51,7 @@ func TestANoticeReachesItsProcess(t *testing.T) {
 	want := []dispatch.Wakeup{
 		dispatch.WatchAppointment(s.tenant, appointment), dispatch.WatchVisit(s.tenant, visit),
 		dispatch.WatchDay(s.tenant, "boston", day), dispatch.WatchDay(s.tenant, "boston", day.AddDays(-1)),
-		dispatch.WatchFixWindow(s.tenant, order, 2), dispatch.WatchReferral(s.tenant, referral),
+		dispatch.WatchFixWindow(s.tenant, order, 2), dispatch.WatchReferral(s.tenant, referral), dispatch.WatchSale(s.tenant, referral),
 		dispatch.WatchFixWindow(s.tenant, order, 1),
 	}
 	var d diary
@@ -70,6 +70,7 @@ func TestANoticeReachesItsProcess(t *testing.T) {
 		notice(dispatch.NoticeWorkOrderResolved, order.Name(), 4, map[string]string{"episode": "2"}),
 		notice(dispatch.NoticeWorkOrderOpened, opened.Name(), 1, nil),
 		notice(dispatch.NoticeReferralLogged, referral.Name(), 1, nil),
+		notice(dispatch.NoticeSaleChanged, referral.Name(), 2, nil),
 	} {
 		s.publish(t, n)
 	}

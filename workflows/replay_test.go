@@ -156,6 +156,9 @@ func TestRecordedNow(t *testing.T) {
 		Referral: func(ctx context.Context, t dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error) {
 			return look(ctx, dispatch.WatchReferral(t, id))
 		},
+		Sale: func(ctx context.Context, t dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error) {
+			return look(ctx, dispatch.WatchSale(t, id))
+		},
 	}, "a")
 	for _, w := range []dispatch.Wakeup{
 		dispatch.WatchAppointment(s.tenant, dispatch.AppointmentID{UUID: id(1)}),
@@ -163,6 +166,7 @@ func TestRecordedNow(t *testing.T) {
 		dispatch.WatchDay(s.tenant, "boston", dispatch.Date{Year: 2011, Month: time.November, Day: 6}),
 		dispatch.WatchFixWindow(s.tenant, dispatch.WorkOrderID{UUID: id(1)}, 1),
 		dispatch.WatchReferral(s.tenant, dispatch.ReferralID{UUID: id(1)}),
+		dispatch.WatchSale(s.tenant, dispatch.ReferralID{UUID: id(1)}),
 	} {
 		t.Run(w.Kind, func(t *testing.T) {
 			for _, version := range []int{1, 2} {

@@ -262,6 +262,9 @@ func (s *stage) sleepers(d *diary, label string, next func(w dispatch.Wakeup) (d
 		Referral: func(ctx context.Context, t dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error) {
 			return look(ctx, dispatch.WatchReferral(t, id))
 		},
+		Sale: func(ctx context.Context, t dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error) {
+			return look(ctx, dispatch.WatchSale(t, id))
+		},
 	}
 }
 

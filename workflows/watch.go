@@ -96,6 +96,11 @@ var processes = []process{
 		name: dispatch.ProcessReferral, look: "LookAtReferral",
 		queue: QueueInteractive, lookQueue: QueueInteractive, lookTime: 30 * time.Second,
 	},
+	{
+		// A sale may change long after all was paid.
+		name: dispatch.ProcessSale, look: "LookAtSale",
+		queue: QueueLong, lookQueue: QueueLong, lookTime: 30 * time.Second, restarts: true,
+	},
 }
 
 // processNamed finds a process by the name of its workflow type.

@@ -133,6 +133,7 @@ func looks(use useCases) workflows.Looks {
 		},
 		FixWindow: use.fieldwork.LookAtFixWindow,
 		Referral:  use.referral.LookAtReferral,
+		Sale:      use.referral.LookAtSale,
 	}
 }
 

@@ -189,8 +189,12 @@ func referralNews(ctx context.Context, tx dispatch.Tx, since cursor, next *curso
 	if err != nil {
 		return err
 	}
+	referrals = referrals[max(0, len(referrals)-syncReferrals):]
+	if err := dispatch.ShowSettled(ctx, tx, true, referrals); err != nil {
+		return err
+	}
 	before, kept := unpack(since.Referrals), held{}
-	for _, r := range referrals[max(0, len(referrals)-syncReferrals):] {
+	for _, r := range referrals {
 		digest, err := digestOf(r)
 		if err != nil {
 			return err

@@ -182,6 +182,10 @@ func (s *side) furnish(t *testing.T) {
 		Technician: s.Technicians[0].ID, Need: "draughts", Urgency: dispatch.UrgencyNormal, ConsentChannel: dispatch.ConsentPhone,
 		State: dispatch.ReferralLogged, LoggedAt: company.Now, AcceptDueAt: company.Now.Add(48 * time.Hour), Version: 1,
 	}
+	rule := dispatch.IncentiveRule{
+		ID: dispatch.IncentiveRuleID(own), Version: 1, Earner: dispatch.EarnerSeller, Service: dispatch.ServiceID(own), WinShare: 100, EffectiveAt: company.Now,
+	}
+	payroll := dispatch.Payroll{ID: dispatch.PayrollID{}.New(), CreatedAt: company.Now, CreatedBy: "member:administrator", Total: dispatch.Money{Minor: 1, Currency: "USD"}}
 	s.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.CreateSkill(ctx, dispatch.Skill{ID: dispatch.SkillID(own), DisplayName: own}) },
@@ -224,6 +228,8 @@ func (s *side) furnish(t *testing.T) {
 			func() error { _, err := tx.CreatePlan(ctx, plan); return err },
 			func() error { return tx.CreateCommitment(ctx, planned) },
 			func() error { return tx.CreateReferral(ctx, logged) },
+			func() error { return tx.CreateIncentiveRule(ctx, rule) },
+			func() error { return tx.CreatePayroll(ctx, payroll) },
 		} {
 			if err := step(); err != nil {
 				return err
@@ -238,7 +244,7 @@ func (s *side) furnish(t *testing.T) {
 		"Plan": plan.Name(), "PlanningArea": "planningAreas/" + own, "Service": "services/" + own, "Shift": s.Shifts[4].Name(),
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
-		"Referral": logged.Name(),
+		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name
 	}

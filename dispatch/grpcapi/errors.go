@@ -90,6 +90,7 @@ var codeOf = map[dispatch.Reason]codes.Code{
 	dispatch.ReasonLastAdmin:            codes.FailedPrecondition,
 	dispatch.ReasonSelfReferral:         codes.FailedPrecondition,
 	dispatch.ReasonOutOfArea:            codes.FailedPrecondition,
+	dispatch.ReasonNothingToPay:         codes.FailedPrecondition,
 	dispatch.ReasonEtagMismatch:         codes.Aborted,
 	dispatch.ReasonRequestInFlight:      codes.Aborted,
 	dispatch.ReasonTransactionConflict:  codes.Aborted,
@@ -189,6 +190,7 @@ var resourceTypes = map[string]string{
 	"planningAreas": "PlanningArea", "territories": "Territory", "services": "Service", "tiers": "Tier", "parts": "Part",
 	"workOrders": "WorkOrder", "visits": "Visit", "appointments": "Appointment", "promises": "Promise", "holds": "Hold",
 	"plans": "Plan", "referrals": "Referral", "operations": "Operation", "members": "Member", "tenants": "Tenant",
+	"incentiveRules": "IncentiveRule", "payrolls": "Payroll",
 }
 
 // resourceType gives the type of what name names, e.g. "firstfix.dev/Hold".

@@ -48,6 +48,7 @@ func openVan(t *testing.T) *van {
 			{Subject: "technician-2", Role: dispatch.RoleTechnician, DisplayName: "Ben", Technician: c.Technicians[1].ID},
 			{Subject: "sales", Role: dispatch.RoleSales, DisplayName: "Sal"},
 			{Subject: "dispatcher", Role: dispatch.RoleDispatcher, DisplayName: "Dee"},
+			{Subject: "administrator", Role: dispatch.RoleAdministrator, DisplayName: "Bo"},
 			{Subject: "customer", Role: dispatch.RoleCustomer, DisplayName: "Dora", Customer: c.Customer.ID},
 		} {
 			m.Issuer = p.server.URL
@@ -303,7 +304,8 @@ func TestReferralsOverTheWire(t *testing.T) {
 	}
 	// And the technician hears of it.
 	day, err := v.field.Sync(v.as(t, "technician"), &pb.SyncRequest{})
-	if err != nil || len(day.GetReferrals()) != 1 || day.GetReferrals()[0].GetState() != pb.ReferralState_REFERRAL_STATE_WON {
+	if err != nil || len(day.GetReferrals()) != 1 || day.GetReferrals()[0].GetState() != pb.ReferralState_REFERRAL_STATE_WON ||
+		day.GetReferrals()[0].GetFeedback() != "Sold. It came from what you noticed: thank you." {
 		t.Errorf("the technician hears %v, %v", day.GetReferrals(), err)
 	}
 }

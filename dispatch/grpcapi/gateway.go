@@ -113,8 +113,8 @@ func newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	ctx := context.Background() // ends nothing: the connection is closed by its owner
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterBookingServiceHandler, pb.RegisterCustomerServiceHandler, pb.RegisterDispatchServiceHandler,
-		pb.RegisterInsightServiceHandler, pb.RegisterReferralServiceHandler, pb.RegisterTechnicianServiceHandler,
-		pb.RegisterWorkforceServiceHandler,
+		pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterReferralServiceHandler,
+		pb.RegisterTechnicianServiceHandler, pb.RegisterWorkforceServiceHandler,
 	} {
 		if err := register(ctx, mux, conn); err != nil {
 			return nil, fmt.Errorf("register the gateway: %w", err)

@@ -133,6 +133,16 @@ func (s referralServer) RecordOutcome(ctx context.Context, req *pb.RecordOutcome
 	return answer(referralOf)(s.desk.RecordOutcome(ctx, callOf(ctx), id, version, outcome))
 }
 
+// RecordSaleChange implements ReferralService.
+func (s referralServer) RecordSaleChange(ctx context.Context, req *pb.RecordSaleChangeRequest) (*pb.Referral, error) {
+	id, version, err := parseReferral(req)
+	if err != nil {
+		return nil, err
+	}
+	change := referral.SaleChange{State: saleStates[int32(req.GetState())], Reason: req.GetReason()}
+	return answer(referralOf)(s.desk.RecordSaleChange(ctx, callOf(ctx), id, version, change))
+}
+
 // parseReferral reads which referral, and of which version, a change is about.
 func parseReferral(req interface {
 	GetName() string
@@ -159,6 +169,11 @@ var (
 		int32(pb.ReferralState_REFERRAL_STATE_DECLINED):  dispatch.ReferralDeclined,
 		int32(pb.ReferralState_REFERRAL_STATE_EXPIRED):   dispatch.ReferralExpired,
 	}
+	saleStates = map[int32]dispatch.SaleState{
+		int32(pb.SaleState_SALE_STATE_STANDING): dispatch.SaleStanding,
+		int32(pb.SaleState_SALE_STATE_LEFT):     dispatch.SaleLeft,
+		int32(pb.SaleState_SALE_STATE_REVERSED): dispatch.SaleReversed,
+	}
 	referralUrgencies = map[int32]dispatch.Urgency{
 		int32(pb.ReferralUrgency_REFERRAL_URGENCY_LOW):    dispatch.UrgencyLow,
 		int32(pb.ReferralUrgency_REFERRAL_URGENCY_NORMAL): dispatch.UrgencyNormal,
@@ -181,7 +196,11 @@ func referralOf(r dispatch.Referral) *pb.Referral {
 		DuplicateOf:    nameOrEmpty(r.DuplicateOf), Owner: r.Owner, AcceptDueTime: stampOf(r.AcceptDueAt),
 		Escalation: int32(r.Escalation), //nolint:gosec // counts days
 		LogTime:    stampOf(r.LoggedAt), AcceptTime: stampOf(r.AcceptedAt), ContactTime: stampOf(r.ContactedAt),
-		CloseTime: stampOf(r.ClosedAt), Etag: etagOf(r.Version),
+		CloseTime: stampOf(r.ClosedAt), Etag: etagOf(r.Version), Feedback: r.Feedback,
+	}
+	if s := r.Settlement; s != nil {
+		out.SaleState, out.SaleReason = numberOf[pb.SaleState](saleStates, s.Sale), s.SaleReason
+		out.Earned, out.HeldBack = moneyOrUnset(s.Earned), moneyOrUnset(s.Held)
 	}
 	if r.Estimate != nil {
 		out.Estimate = moneyOf(*r.Estimate)

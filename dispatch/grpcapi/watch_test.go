@@ -59,7 +59,7 @@ func TestWatchBoard(t *testing.T) {
 		change func(*pb.WatchBoardRequest)
 		want   dispatch.Reason
 	}{
-		"an altered token":        {func(r *pb.WatchBoardRequest) { r.ResumeToken = "x" + r.GetResumeToken()[1:] }, dispatch.ReasonPageTokenInvalid},
+		"an altered token":        {func(r *pb.WatchBoardRequest) { r.ResumeToken = altered(r.GetResumeToken()) }, dispatch.ReasonPageTokenInvalid},
 		"a token of another day":  {func(r *pb.WatchBoardRequest) { r.Date = &date.Date{Year: 2024, Month: 6, Day: 5} }, dispatch.ReasonPageTokenInvalid},
 		"a token of two days ago": {func(*pb.WatchBoardRequest) { d.clock.advance(48 * time.Hour) }, dispatch.ReasonResyncRequired},
 	} {
@@ -144,4 +144,12 @@ func TestWatchAsLinesOfJSON(t *testing.T) {
 		message.Result.Snapshot.PlanningArea != "planningAreas/center" || message.Result.ResumeToken == "" {
 		t.Errorf("the first line: %s, %v", strings.TrimSpace(line), err)
 	}
+}
+
+// altered is a token with another first letter, whichever that is.
+func altered(token string) string {
+	if token[0] == 'x' {
+		return "y" + token[1:]
+	}
+	return "x" + token[1:]
 }

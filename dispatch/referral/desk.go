@@ -2,8 +2,11 @@
 // sells: a referral is logged during a visit, given to an owner at once, accepted
 // in time or escalated, and followed to its end.
 //
-// It pays nobody and speaks to no CRM. dispatch/grpcapi calls it for technicians
-// and the sales team, workflows for LookAtReferral.
+// What it earns is settled here too: the rules of pay, what became of sales, and the
+// ledger that statements and payrolls are read from.
+//
+// It speaks to no CRM. dispatch/grpcapi calls it for technicians and the sales team,
+// workflows for LookAtReferral and LookAtSale.
 package referral
 
 import (
@@ -46,6 +49,10 @@ func (d *Desk) Get(ctx context.Context, call dispatch.Call, id dispatch.Referral
 		if err == nil && call.Principal.Role == dispatch.RoleTechnician && out.Technician != call.Principal.Technician {
 			out, err = dispatch.Referral{}, dispatch.NotFound(id.Name())
 		}
+		if err != nil {
+			return err
+		}
+		out, err = show(ctx, tx, call.Principal, out)
 		return err
 	})
 	return out, err
@@ -60,10 +67,25 @@ func (d *Desk) List(ctx context.Context, call dispatch.Call, filter dispatch.Ref
 		filter.Technician = call.Principal.Technician
 	}
 	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out, next, err = tx.PageReferrals(ctx, filter, page)
-		return err
+		if out, next, err = tx.PageReferrals(ctx, filter, page); err != nil {
+			return err
+		}
+		return dispatch.ShowSettled(ctx, tx, seesPay(call.Principal), out)
 	})
 	return out, next, err
+}
+
+// show fills what follows from other rows into a referral that is answered.
+func show(ctx context.Context, tx dispatch.Tx, who dispatch.Principal, r dispatch.Referral) (dispatch.Referral, error) {
+	shown := []dispatch.Referral{r}
+	err := dispatch.ShowSettled(ctx, tx, seesPay(who), shown)
+	return shown[0], err
+}
+
+// seesPay says who may know what a technician earned: he himself, who is shown his
+// own referrals only, and administrators.
+func seesPay(who dispatch.Principal) bool {
+	return who.Role == dispatch.RoleTechnician || who.Role == dispatch.RoleAdministrator
 }
 
 // step writes what was done with a referral: the row, its ledger and its notice.
@@ -74,7 +96,7 @@ func step(ctx context.Context, tx dispatch.Tx, from dispatch.ReferralState, r di
 			return r, err
 		}
 	}
-	if dispatch.ReferralMachine.Terminal(r.State) {
+	if from != r.State && dispatch.ReferralMachine.Terminal(r.State) {
 		r.ClosedAt = now
 	}
 	if err := tx.SaveReferral(ctx, r); err != nil {

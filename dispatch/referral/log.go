@@ -61,7 +61,10 @@ func (d *Desk) Log(ctx context.Context, call dispatch.Call, in Noticed) (dispatc
 		if err := record(ctx, tx, "", r, call.Principal.Subject, "", now); err != nil {
 			return r, err
 		}
-		return route(ctx, tx, r, original.Owner, now)
+		if r, err = route(ctx, tx, r, original.Owner, now); err != nil {
+			return r, err
+		}
+		return show(ctx, tx, call.Principal, r)
 	})
 }
 

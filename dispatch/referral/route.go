@@ -11,6 +11,9 @@ import (
 // router is who routes in the ledger.
 const router = "system:routing"
 
+// clock is who acts when a time has come.
+const clock = "system:clock"
+
 // route gives a referral to an owner: the one who was asked for, else the sales
 // member with the least to do. Without anybody it stays logged, and its process
 // looks again.
@@ -94,8 +97,10 @@ func lookAt(ctx context.Context, tx dispatch.Tx, id dispatch.ReferralID) (time.T
 	if !now.Before(expiry) {
 		from := r.State
 		r.State, r.StateReason = dispatch.ReferralExpired, "nobody accepted it within 14 days"
-		_, err := step(ctx, tx, from, r, "system:clock", r.StateReason, now)
-		return time.Time{}, err
+		if r, err = step(ctx, tx, from, r, clock, r.StateReason, now); err != nil {
+			return time.Time{}, err
+		}
+		return time.Time{}, settleMove(ctx, tx, r, clock, now)
 	}
 	if r.State == dispatch.ReferralLogged {
 		if r, err = route(ctx, tx, r, "", now); err != nil {
@@ -138,7 +143,7 @@ func escalate(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, now time
 	}
 	r.Escalation++
 	r.AcceptDueAt = now.Add(acceptWithin)
-	return step(ctx, tx, r.State, r, "system:clock", reason, now)
+	return step(ctx, tx, r.State, r, clock, reason, now)
 }
 
 // owners gives who had the referral so far; he is passed over.

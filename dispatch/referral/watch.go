@@ -28,6 +28,9 @@ func (d *Desk) Changes(ctx context.Context, call dispatch.Call, filter dispatch.
 			if err != nil {
 				return err
 			}
+			if err := dispatch.ShowSettled(ctx, tx, seesPay(call.Principal), changed); err != nil {
+				return err
+			}
 			news = append(news, changed...)
 			if len(news) > mostNews {
 				return dispatch.Refuse(dispatch.ReasonResyncRequired, "", "more than %d referrals have changed since then; list them, and watch from now on", mostNews)

@@ -89,12 +89,9 @@ func (d *Desk) move(ctx context.Context, call dispatch.Call, id dispatch.Referra
 	change func(context.Context, dispatch.Tx, *dispatch.Referral, time.Time) error,
 ) (dispatch.Referral, error) {
 	return dispatch.Once(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Referral, error) {
-		r, err := tx.LockReferral(ctx, id)
+		r, err := lockVersion(ctx, tx, id, version)
 		if err != nil {
 			return r, err
-		}
-		if version != 0 && version != r.Version {
-			return r, dispatch.Refuse(dispatch.ReasonEtagMismatch, r.Name(), "it has changed since you read it; read it again and decide anew")
 		}
 		now, err := tx.Now(ctx)
 		if err != nil {
@@ -107,6 +104,21 @@ func (d *Desk) move(ctx context.Context, call dispatch.Call, id dispatch.Referra
 		if from == r.State {
 			return r, dispatch.ReferralMachine.Check(r.Name(), from, r.State)
 		}
-		return step(ctx, tx, from, r, call.Principal.Subject, reason, now)
+		if r, err = step(ctx, tx, from, r, call.Principal.Subject, reason, now); err != nil {
+			return r, err
+		}
+		if err := settleMove(ctx, tx, r, call.Principal.Subject, now); err != nil {
+			return r, err
+		}
+		return show(ctx, tx, call.Principal, r)
 	})
+}
+
+// lockVersion locks a referral as its caller saw it; version is 0 for whichever.
+func lockVersion(ctx context.Context, tx dispatch.Tx, id dispatch.ReferralID, version int64) (dispatch.Referral, error) {
+	r, err := tx.LockReferral(ctx, id)
+	if err == nil && version != 0 && version != r.Version {
+		err = dispatch.Refuse(dispatch.ReasonEtagMismatch, r.Name(), "it has changed since you read it; read it again and decide anew")
+	}
+	return r, err
 }

@@ -40,6 +40,7 @@ type loading struct {
 	Loader
 	city      *City
 	workforce pb.WorkforceServiceClient
+	pay       pb.PayServiceClient
 	customers pb.CustomerServiceClient
 	dispatch  pb.DispatchServiceClient
 
@@ -65,7 +66,7 @@ type Loaded struct {
 // Load makes the city's company.
 func (l Loader) Load(ctx context.Context, city *City) (Loaded, error) {
 	load := &loading{
-		Loader: l, city: city, workforce: pb.NewWorkforceServiceClient(l.Conn), customers: pb.NewCustomerServiceClient(l.Conn),
+		Loader: l, city: city, workforce: pb.NewWorkforceServiceClient(l.Conn), pay: pb.NewPayServiceClient(l.Conn), customers: pb.NewCustomerServiceClient(l.Conn),
 		dispatch: pb.NewDispatchServiceClient(l.Conn),
 	}
 	var out Loaded

@@ -84,9 +84,38 @@ func (l *loading) makeCatalogue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.each(ctx, "services", len(services), nothing, func(ctx context.Context, i int) error {
+	err = l.each(ctx, "services", len(services), nothing, func(ctx context.Context, i int) error {
 		return l.makeService(ctx, services[i])
 	})
+	if err != nil {
+		return err
+	}
+	rules := payRules()
+	return l.each(ctx, "incentive rules", len(rules), nothing, func(ctx context.Context, i int) error {
+		_, err := l.pay.CreateIncentiveRule(ctx, &pb.CreateIncentiveRuleRequest{
+			IncentiveRuleId: rules[i].id, IncentiveRule: rules[i].rule, RequestId: requestID(),
+		})
+		return existing(err)
+	})
+}
+
+// payRule is what referrals earn somebody.
+type payRule struct {
+	id   string
+	rule *pb.IncentiveRule
+}
+
+func payRules() []payRule {
+	usd := func(units int64) *money.Money { return &money.Money{CurrencyCode: "USD", Units: units} }
+	return []payRule{
+		{"noticed", &pb.IncentiveRule{
+			Earner: pb.Earner_EARNER_TECHNICIAN, AcceptAmount: usd(10), WinAmount: usd(60), WinShareBasisPoints: 100,
+			WinCap: usd(250), HoldBackBasisPoints: 2500, RetentionDays: 30,
+		}},
+		{"sold", &pb.IncentiveRule{
+			Earner: pb.Earner_EARNER_SELLER, WinShareBasisPoints: 200, WinCap: usd(500), HoldBackBasisPoints: 5000, RetentionDays: 90,
+		}},
+	}
 }
 
 func (l *loading) makeService(ctx context.Context, s Service) error {

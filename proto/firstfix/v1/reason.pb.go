@@ -222,6 +222,8 @@ const (
 	// UNAVAILABLE: This server is being stopped. Repeat after
 	// RetryInfo.retry_delay; another one answers.
 	Reason_REASON_SERVER_STOPPING Reason = 69
+	// FAILED_PRECONDITION: Nobody has anything to get. Do not repeat.
+	Reason_REASON_NOTHING_TO_PAY Reason = 70
 )
 
 // Enum value maps for Reason.
@@ -297,6 +299,7 @@ var (
 		67: "REASON_DEADLINE_EXCEEDED",
 		68: "REASON_CANCELLED",
 		69: "REASON_SERVER_STOPPING",
+		70: "REASON_NOTHING_TO_PAY",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -369,6 +372,7 @@ var (
 		"REASON_DEADLINE_EXCEEDED":            67,
 		"REASON_CANCELLED":                    68,
 		"REASON_SERVER_STOPPING":              69,
+		"REASON_NOTHING_TO_PAY":               70,
 	}
 )
 
@@ -403,7 +407,7 @@ var File_firstfix_v1_reason_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\x9a\x10\n" +
+	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xb5\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x18\n" +
@@ -475,7 +479,8 @@ const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_REQUEST_TOO_LARGE\x10B\x12\x1c\n" +
 	"\x18REASON_DEADLINE_EXCEEDED\x10C\x12\x14\n" +
 	"\x10REASON_CANCELLED\x10D\x12\x1a\n" +
-	"\x16REASON_SERVER_STOPPING\x10EB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x16REASON_SERVER_STOPPING\x10E\x12\x19\n" +
+	"\x15REASON_NOTHING_TO_PAY\x10FB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_reason_proto_rawDescOnce sync.Once

@@ -110,6 +110,63 @@ func (ReferralState) EnumDescriptor() ([]byte, []int) {
 	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{0}
 }
 
+// What became of a sale.
+type SaleState int32
+
+const (
+	// Not sold.
+	SaleState_SALE_STATE_UNSPECIFIED SaleState = 0
+	// The sale stands and the customer stays.
+	SaleState_SALE_STATE_STANDING SaleState = 1
+	// The customer has left since.
+	SaleState_SALE_STATE_LEFT SaleState = 2
+	// The sale was reversed: cancelled, refunded or never paid.
+	SaleState_SALE_STATE_REVERSED SaleState = 3
+)
+
+// Enum value maps for SaleState.
+var (
+	SaleState_name = map[int32]string{
+		0: "SALE_STATE_UNSPECIFIED",
+		1: "SALE_STATE_STANDING",
+		2: "SALE_STATE_LEFT",
+		3: "SALE_STATE_REVERSED",
+	}
+	SaleState_value = map[string]int32{
+		"SALE_STATE_UNSPECIFIED": 0,
+		"SALE_STATE_STANDING":    1,
+		"SALE_STATE_LEFT":        2,
+		"SALE_STATE_REVERSED":    3,
+	}
+)
+
+func (x SaleState) Enum() *SaleState {
+	p := new(SaleState)
+	*p = x
+	return p
+}
+
+func (x SaleState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SaleState) Descriptor() protoreflect.EnumDescriptor {
+	return file_firstfix_v1_referral_proto_enumTypes[1].Descriptor()
+}
+
+func (SaleState) Type() protoreflect.EnumType {
+	return &file_firstfix_v1_referral_proto_enumTypes[1]
+}
+
+func (x SaleState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SaleState.Descriptor instead.
+func (SaleState) EnumDescriptor() ([]byte, []int) {
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{1}
+}
+
 // How soon a referral matters.
 type ReferralUrgency int32
 
@@ -151,11 +208,11 @@ func (x ReferralUrgency) String() string {
 }
 
 func (ReferralUrgency) Descriptor() protoreflect.EnumDescriptor {
-	return file_firstfix_v1_referral_proto_enumTypes[1].Descriptor()
+	return file_firstfix_v1_referral_proto_enumTypes[2].Descriptor()
 }
 
 func (ReferralUrgency) Type() protoreflect.EnumType {
-	return &file_firstfix_v1_referral_proto_enumTypes[1]
+	return &file_firstfix_v1_referral_proto_enumTypes[2]
 }
 
 func (x ReferralUrgency) Number() protoreflect.EnumNumber {
@@ -164,7 +221,7 @@ func (x ReferralUrgency) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReferralUrgency.Descriptor instead.
 func (ReferralUrgency) EnumDescriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{1}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{2}
 }
 
 // The channel by which a customer agreed to be contacted.
@@ -208,11 +265,11 @@ func (x ConsentChannel) String() string {
 }
 
 func (ConsentChannel) Descriptor() protoreflect.EnumDescriptor {
-	return file_firstfix_v1_referral_proto_enumTypes[2].Descriptor()
+	return file_firstfix_v1_referral_proto_enumTypes[3].Descriptor()
 }
 
 func (ConsentChannel) Type() protoreflect.EnumType {
-	return &file_firstfix_v1_referral_proto_enumTypes[2]
+	return &file_firstfix_v1_referral_proto_enumTypes[3]
 }
 
 func (x ConsentChannel) Number() protoreflect.EnumNumber {
@@ -221,7 +278,7 @@ func (x ConsentChannel) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ConsentChannel.Descriptor instead.
 func (ConsentChannel) EnumDescriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{2}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{3}
 }
 
 // A sales opportunity that a technician noticed during a visit. He notices, sales
@@ -276,7 +333,18 @@ type Referral struct {
 	// When it ended; unset until then.
 	CloseTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
 	// Version of what was read, opaque. An update must carry the one it is based on.
-	Etag          string `protobuf:"bytes,24,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,24,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What became of the sale; unset until it is won.
+	SaleState SaleState `protobuf:"varint,25,opt,name=sale_state,json=saleState,proto3,enum=firstfix.v1.SaleState" json:"sale_state,omitempty"`
+	// Why the sale was reversed, or the customer left; empty otherwise.
+	SaleReason string `protobuf:"bytes,26,opt,name=sale_reason,json=saleReason,proto3" json:"sale_reason,omitempty"`
+	// What it earned its technician so far, paid out or to be paid; unset where nothing
+	// was. For himself and administrators.
+	Earned *money.Money `protobuf:"bytes,27,opt,name=earned,proto3" json:"earned,omitempty"`
+	// What is held back for him until the customer has stayed; unset where nothing is.
+	HeldBack *money.Money `protobuf:"bytes,28,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
+	// What became of it, in words for its technician and in his company's language.
+	Feedback      string `protobuf:"bytes,29,opt,name=feedback,proto3" json:"feedback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -475,6 +543,41 @@ func (x *Referral) GetCloseTime() *timestamppb.Timestamp {
 func (x *Referral) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Referral) GetSaleState() SaleState {
+	if x != nil {
+		return x.SaleState
+	}
+	return SaleState_SALE_STATE_UNSPECIFIED
+}
+
+func (x *Referral) GetSaleReason() string {
+	if x != nil {
+		return x.SaleReason
+	}
+	return ""
+}
+
+func (x *Referral) GetEarned() *money.Money {
+	if x != nil {
+		return x.Earned
+	}
+	return nil
+}
+
+func (x *Referral) GetHeldBack() *money.Money {
+	if x != nil {
+		return x.HeldBack
+	}
+	return nil
+}
+
+func (x *Referral) GetFeedback() string {
+	if x != nil {
+		return x.Feedback
 	}
 	return ""
 }
@@ -1048,11 +1151,95 @@ func (x *WatchReferralsResponse) GetResumeToken() string {
 	return ""
 }
 
+// Request of ReferralService.RecordSaleChange.
+type RecordSaleChangeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, referrals/{referral}, of one that was won.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What became of the sale.
+	State SaleState `protobuf:"varint,2,opt,name=state,proto3,enum=firstfix.v1.SaleState" json:"state,omitempty"`
+	// Why; technician and seller read it.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Version that the change is based on; ETAG_MISMATCH if it has moved on. Empty
+	// means: whatever the version.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Idempotency key, a UUID made by the caller. The same id with the same request
+	// gives the same answer again; with another, REQUEST_ID_PAYLOAD_MISMATCH.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordSaleChangeRequest) Reset() {
+	*x = RecordSaleChangeRequest{}
+	mi := &file_firstfix_v1_referral_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordSaleChangeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordSaleChangeRequest) ProtoMessage() {}
+
+func (x *RecordSaleChangeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_referral_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordSaleChangeRequest.ProtoReflect.Descriptor instead.
+func (*RecordSaleChangeRequest) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RecordSaleChangeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RecordSaleChangeRequest) GetState() SaleState {
+	if x != nil {
+		return x.State
+	}
+	return SaleState_SALE_STATE_UNSPECIFIED
+}
+
+func (x *RecordSaleChangeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RecordSaleChangeRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RecordSaleChangeRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_firstfix_v1_referral_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\n" +
-	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xee\r\n" +
+	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xd8\x0f\n" +
 	"\bReferral\x12V\n" +
 	"\x04name\x18\x01 \x01(\tBB\xe0A\b\xbaH<\xd8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.firstfix.v1.ReferralStateB\x03\xe0A\x03R\x05state\x12&\n" +
@@ -1096,7 +1283,14 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\n" +
 	"close_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tcloseTime\x12\x1e\n" +
 	"\x04etag\x18\x18 \x01(\tB\n" +
-	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag:E\xeaAB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12:\n" +
+	"\n" +
+	"sale_state\x18\x19 \x01(\x0e2\x16.firstfix.v1.SaleStateB\x03\xe0A\x03R\tsaleState\x12$\n" +
+	"\vsale_reason\x18\x1a \x01(\tB\x03\xe0A\x03R\n" +
+	"saleReason\x12/\n" +
+	"\x06earned\x18\x1b \x01(\v2\x12.google.type.MoneyB\x03\xe0A\x03R\x06earned\x124\n" +
+	"\theld_back\x18\x1c \x01(\v2\x12.google.type.MoneyB\x03\xe0A\x03R\bheldBack\x12\x1f\n" +
+	"\bfeedback\x18\x1d \x01(\tB\x03\xe0A\x03R\bfeedback:E\xeaAB\n" +
 	"\x15firstfix.dev/Referral\x12\x14referrals/{referral}*\treferrals2\breferral\"\x98\x02\n" +
 	"\x15CreateReferralRequest\x12\xa9\x01\n" +
 	"\breferral\x18\x01 \x01(\v2\x15.firstfix.v1.ReferralBv\xe0A\x02\xbaHp\xba\x015\n" +
@@ -1150,7 +1344,16 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\"n\n" +
 	"\x16WatchReferralsResponse\x121\n" +
 	"\breferral\x18\x01 \x01(\v2\x15.firstfix.v1.ReferralR\breferral\x12!\n" +
-	"\fresume_token\x18\x02 \x01(\tR\vresumeToken*\xc3\x02\n" +
+	"\fresume_token\x18\x02 \x01(\tR\vresumeToken\"\xe9\x02\n" +
+	"\x17RecordSaleChangeRequest\x12p\n" +
+	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x17\n" +
+	"\x15firstfix.dev/Referral\xbaH<\xc8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12<\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x16.firstfix.v1.SaleStateB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\x05state\x12)\n" +
+	"\x06reason\x18\x03 \x01(\tB\x11\xe0A\x02\xbaH\v\xc8\x01\x01r\x06\x18\xe8\a(\xa0\x1fR\x06reason\x12\x1e\n" +
+	"\x04etag\x18\x04 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12S\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId*\xc3\x02\n" +
 	"\rReferralState\x12\x1e\n" +
 	"\x1aREFERRAL_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15REFERRAL_STATE_LOGGED\x10\x01\x12\x19\n" +
@@ -1163,7 +1366,12 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\x13REFERRAL_STATE_LOST\x10\b\x12\x1b\n" +
 	"\x17REFERRAL_STATE_DECLINED\x10\t\x12\x1a\n" +
 	"\x16REFERRAL_STATE_EXPIRED\x10\n" +
-	"*\x85\x01\n" +
+	"*n\n" +
+	"\tSaleState\x12\x1a\n" +
+	"\x16SALE_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13SALE_STATE_STANDING\x10\x01\x12\x13\n" +
+	"\x0fSALE_STATE_LEFT\x10\x02\x12\x17\n" +
+	"\x13SALE_STATE_REVERSED\x10\x03*\x85\x01\n" +
 	"\x0fReferralUrgency\x12 \n" +
 	"\x1cREFERRAL_URGENCY_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REFERRAL_URGENCY_LOW\x10\x01\x12\x1b\n" +
@@ -1187,46 +1395,52 @@ func file_firstfix_v1_referral_proto_rawDescGZIP() []byte {
 	return file_firstfix_v1_referral_proto_rawDescData
 }
 
-var file_firstfix_v1_referral_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_firstfix_v1_referral_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_firstfix_v1_referral_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_firstfix_v1_referral_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_firstfix_v1_referral_proto_goTypes = []any{
-	(ReferralState)(0),             // 0: firstfix.v1.ReferralState
-	(ReferralUrgency)(0),           // 1: firstfix.v1.ReferralUrgency
-	(ConsentChannel)(0),            // 2: firstfix.v1.ConsentChannel
-	(*Referral)(nil),               // 3: firstfix.v1.Referral
-	(*CreateReferralRequest)(nil),  // 4: firstfix.v1.CreateReferralRequest
-	(*GetReferralRequest)(nil),     // 5: firstfix.v1.GetReferralRequest
-	(*ListReferralsRequest)(nil),   // 6: firstfix.v1.ListReferralsRequest
-	(*ListReferralsResponse)(nil),  // 7: firstfix.v1.ListReferralsResponse
-	(*AcceptReferralRequest)(nil),  // 8: firstfix.v1.AcceptReferralRequest
-	(*DeclineReferralRequest)(nil), // 9: firstfix.v1.DeclineReferralRequest
-	(*RecordOutcomeRequest)(nil),   // 10: firstfix.v1.RecordOutcomeRequest
-	(*WatchReferralsRequest)(nil),  // 11: firstfix.v1.WatchReferralsRequest
-	(*WatchReferralsResponse)(nil), // 12: firstfix.v1.WatchReferralsResponse
-	(*money.Money)(nil),            // 13: google.type.Money
-	(*timestamppb.Timestamp)(nil),  // 14: google.protobuf.Timestamp
+	(ReferralState)(0),              // 0: firstfix.v1.ReferralState
+	(SaleState)(0),                  // 1: firstfix.v1.SaleState
+	(ReferralUrgency)(0),            // 2: firstfix.v1.ReferralUrgency
+	(ConsentChannel)(0),             // 3: firstfix.v1.ConsentChannel
+	(*Referral)(nil),                // 4: firstfix.v1.Referral
+	(*CreateReferralRequest)(nil),   // 5: firstfix.v1.CreateReferralRequest
+	(*GetReferralRequest)(nil),      // 6: firstfix.v1.GetReferralRequest
+	(*ListReferralsRequest)(nil),    // 7: firstfix.v1.ListReferralsRequest
+	(*ListReferralsResponse)(nil),   // 8: firstfix.v1.ListReferralsResponse
+	(*AcceptReferralRequest)(nil),   // 9: firstfix.v1.AcceptReferralRequest
+	(*DeclineReferralRequest)(nil),  // 10: firstfix.v1.DeclineReferralRequest
+	(*RecordOutcomeRequest)(nil),    // 11: firstfix.v1.RecordOutcomeRequest
+	(*WatchReferralsRequest)(nil),   // 12: firstfix.v1.WatchReferralsRequest
+	(*WatchReferralsResponse)(nil),  // 13: firstfix.v1.WatchReferralsResponse
+	(*RecordSaleChangeRequest)(nil), // 14: firstfix.v1.RecordSaleChangeRequest
+	(*money.Money)(nil),             // 15: google.type.Money
+	(*timestamppb.Timestamp)(nil),   // 16: google.protobuf.Timestamp
 }
 var file_firstfix_v1_referral_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.Referral.state:type_name -> firstfix.v1.ReferralState
-	1,  // 1: firstfix.v1.Referral.urgency:type_name -> firstfix.v1.ReferralUrgency
-	2,  // 2: firstfix.v1.Referral.consent_channel:type_name -> firstfix.v1.ConsentChannel
-	13, // 3: firstfix.v1.Referral.estimate:type_name -> google.type.Money
-	14, // 4: firstfix.v1.Referral.accept_due_time:type_name -> google.protobuf.Timestamp
-	13, // 5: firstfix.v1.Referral.value:type_name -> google.type.Money
-	14, // 6: firstfix.v1.Referral.log_time:type_name -> google.protobuf.Timestamp
-	14, // 7: firstfix.v1.Referral.accept_time:type_name -> google.protobuf.Timestamp
-	14, // 8: firstfix.v1.Referral.contact_time:type_name -> google.protobuf.Timestamp
-	14, // 9: firstfix.v1.Referral.close_time:type_name -> google.protobuf.Timestamp
-	3,  // 10: firstfix.v1.CreateReferralRequest.referral:type_name -> firstfix.v1.Referral
-	3,  // 11: firstfix.v1.ListReferralsResponse.referrals:type_name -> firstfix.v1.Referral
-	0,  // 12: firstfix.v1.RecordOutcomeRequest.state:type_name -> firstfix.v1.ReferralState
-	13, // 13: firstfix.v1.RecordOutcomeRequest.value:type_name -> google.type.Money
-	3,  // 14: firstfix.v1.WatchReferralsResponse.referral:type_name -> firstfix.v1.Referral
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	2,  // 1: firstfix.v1.Referral.urgency:type_name -> firstfix.v1.ReferralUrgency
+	3,  // 2: firstfix.v1.Referral.consent_channel:type_name -> firstfix.v1.ConsentChannel
+	15, // 3: firstfix.v1.Referral.estimate:type_name -> google.type.Money
+	16, // 4: firstfix.v1.Referral.accept_due_time:type_name -> google.protobuf.Timestamp
+	15, // 5: firstfix.v1.Referral.value:type_name -> google.type.Money
+	16, // 6: firstfix.v1.Referral.log_time:type_name -> google.protobuf.Timestamp
+	16, // 7: firstfix.v1.Referral.accept_time:type_name -> google.protobuf.Timestamp
+	16, // 8: firstfix.v1.Referral.contact_time:type_name -> google.protobuf.Timestamp
+	16, // 9: firstfix.v1.Referral.close_time:type_name -> google.protobuf.Timestamp
+	1,  // 10: firstfix.v1.Referral.sale_state:type_name -> firstfix.v1.SaleState
+	15, // 11: firstfix.v1.Referral.earned:type_name -> google.type.Money
+	15, // 12: firstfix.v1.Referral.held_back:type_name -> google.type.Money
+	4,  // 13: firstfix.v1.CreateReferralRequest.referral:type_name -> firstfix.v1.Referral
+	4,  // 14: firstfix.v1.ListReferralsResponse.referrals:type_name -> firstfix.v1.Referral
+	0,  // 15: firstfix.v1.RecordOutcomeRequest.state:type_name -> firstfix.v1.ReferralState
+	15, // 16: firstfix.v1.RecordOutcomeRequest.value:type_name -> google.type.Money
+	4,  // 17: firstfix.v1.WatchReferralsResponse.referral:type_name -> firstfix.v1.Referral
+	1,  // 18: firstfix.v1.RecordSaleChangeRequest.state:type_name -> firstfix.v1.SaleState
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_referral_proto_init() }
@@ -1239,8 +1453,8 @@ func file_firstfix_v1_referral_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_firstfix_v1_referral_proto_rawDesc), len(file_firstfix_v1_referral_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   10,
+			NumEnums:      4,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -25,48 +25,52 @@ var File_firstfix_v1_referral_service_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_referral_service_proto_rawDesc = "" +
 	"\n" +
-	"\"firstfix/v1/referral_service.proto\x12\vfirstfix.v1\x1a\x1afirstfix/v1/referral.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto2\xce\x06\n" +
+	"\"firstfix/v1/referral_service.proto\x12\vfirstfix.v1\x1a\x1afirstfix/v1/referral.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto2\xd4\a\n" +
 	"\x0fReferralService\x12w\n" +
 	"\x0eCreateReferral\x12\".firstfix.v1.CreateReferralRequest\x1a\x15.firstfix.v1.Referral\"*\xdaA\breferral\x82\xd3\xe4\x93\x02\x19:\breferral\"\r/v1/referrals\x12l\n" +
 	"\vGetReferral\x12\x1f.firstfix.v1.GetReferralRequest\x1a\x15.firstfix.v1.Referral\"%\xdaA\x04name\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=referrals/*}\x12m\n" +
 	"\rListReferrals\x12!.firstfix.v1.ListReferralsRequest\x1a\".firstfix.v1.ListReferralsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/referrals\x12u\n" +
 	"\x0eAcceptReferral\x12\".firstfix.v1.AcceptReferralRequest\x1a\x15.firstfix.v1.Referral\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=referrals/*}:accept\x12x\n" +
 	"\x0fDeclineReferral\x12#.firstfix.v1.DeclineReferralRequest\x1a\x15.firstfix.v1.Referral\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=referrals/*}:decline\x12z\n" +
-	"\rRecordOutcome\x12!.firstfix.v1.RecordOutcomeRequest\x1a\x15.firstfix.v1.Referral\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=referrals/*}:recordOutcome\x12x\n" +
+	"\rRecordOutcome\x12!.firstfix.v1.RecordOutcomeRequest\x1a\x15.firstfix.v1.Referral\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=referrals/*}:recordOutcome\x12\x83\x01\n" +
+	"\x10RecordSaleChange\x12$.firstfix.v1.RecordSaleChangeRequest\x1a\x15.firstfix.v1.Referral\"2\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{name=referrals/*}:recordSaleChange\x12x\n" +
 	"\x0eWatchReferrals\x12\".firstfix.v1.WatchReferralsRequest\x1a#.firstfix.v1.WatchReferralsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/referrals:watch0\x01B;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var file_firstfix_v1_referral_service_proto_goTypes = []any{
-	(*CreateReferralRequest)(nil),  // 0: firstfix.v1.CreateReferralRequest
-	(*GetReferralRequest)(nil),     // 1: firstfix.v1.GetReferralRequest
-	(*ListReferralsRequest)(nil),   // 2: firstfix.v1.ListReferralsRequest
-	(*AcceptReferralRequest)(nil),  // 3: firstfix.v1.AcceptReferralRequest
-	(*DeclineReferralRequest)(nil), // 4: firstfix.v1.DeclineReferralRequest
-	(*RecordOutcomeRequest)(nil),   // 5: firstfix.v1.RecordOutcomeRequest
-	(*WatchReferralsRequest)(nil),  // 6: firstfix.v1.WatchReferralsRequest
-	(*Referral)(nil),               // 7: firstfix.v1.Referral
-	(*ListReferralsResponse)(nil),  // 8: firstfix.v1.ListReferralsResponse
-	(*WatchReferralsResponse)(nil), // 9: firstfix.v1.WatchReferralsResponse
+	(*CreateReferralRequest)(nil),   // 0: firstfix.v1.CreateReferralRequest
+	(*GetReferralRequest)(nil),      // 1: firstfix.v1.GetReferralRequest
+	(*ListReferralsRequest)(nil),    // 2: firstfix.v1.ListReferralsRequest
+	(*AcceptReferralRequest)(nil),   // 3: firstfix.v1.AcceptReferralRequest
+	(*DeclineReferralRequest)(nil),  // 4: firstfix.v1.DeclineReferralRequest
+	(*RecordOutcomeRequest)(nil),    // 5: firstfix.v1.RecordOutcomeRequest
+	(*RecordSaleChangeRequest)(nil), // 6: firstfix.v1.RecordSaleChangeRequest
+	(*WatchReferralsRequest)(nil),   // 7: firstfix.v1.WatchReferralsRequest
+	(*Referral)(nil),                // 8: firstfix.v1.Referral
+	(*ListReferralsResponse)(nil),   // 9: firstfix.v1.ListReferralsResponse
+	(*WatchReferralsResponse)(nil),  // 10: firstfix.v1.WatchReferralsResponse
 }
 var file_firstfix_v1_referral_service_proto_depIdxs = []int32{
-	0, // 0: firstfix.v1.ReferralService.CreateReferral:input_type -> firstfix.v1.CreateReferralRequest
-	1, // 1: firstfix.v1.ReferralService.GetReferral:input_type -> firstfix.v1.GetReferralRequest
-	2, // 2: firstfix.v1.ReferralService.ListReferrals:input_type -> firstfix.v1.ListReferralsRequest
-	3, // 3: firstfix.v1.ReferralService.AcceptReferral:input_type -> firstfix.v1.AcceptReferralRequest
-	4, // 4: firstfix.v1.ReferralService.DeclineReferral:input_type -> firstfix.v1.DeclineReferralRequest
-	5, // 5: firstfix.v1.ReferralService.RecordOutcome:input_type -> firstfix.v1.RecordOutcomeRequest
-	6, // 6: firstfix.v1.ReferralService.WatchReferrals:input_type -> firstfix.v1.WatchReferralsRequest
-	7, // 7: firstfix.v1.ReferralService.CreateReferral:output_type -> firstfix.v1.Referral
-	7, // 8: firstfix.v1.ReferralService.GetReferral:output_type -> firstfix.v1.Referral
-	8, // 9: firstfix.v1.ReferralService.ListReferrals:output_type -> firstfix.v1.ListReferralsResponse
-	7, // 10: firstfix.v1.ReferralService.AcceptReferral:output_type -> firstfix.v1.Referral
-	7, // 11: firstfix.v1.ReferralService.DeclineReferral:output_type -> firstfix.v1.Referral
-	7, // 12: firstfix.v1.ReferralService.RecordOutcome:output_type -> firstfix.v1.Referral
-	9, // 13: firstfix.v1.ReferralService.WatchReferrals:output_type -> firstfix.v1.WatchReferralsResponse
-	7, // [7:14] is the sub-list for method output_type
-	0, // [0:7] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	0,  // 0: firstfix.v1.ReferralService.CreateReferral:input_type -> firstfix.v1.CreateReferralRequest
+	1,  // 1: firstfix.v1.ReferralService.GetReferral:input_type -> firstfix.v1.GetReferralRequest
+	2,  // 2: firstfix.v1.ReferralService.ListReferrals:input_type -> firstfix.v1.ListReferralsRequest
+	3,  // 3: firstfix.v1.ReferralService.AcceptReferral:input_type -> firstfix.v1.AcceptReferralRequest
+	4,  // 4: firstfix.v1.ReferralService.DeclineReferral:input_type -> firstfix.v1.DeclineReferralRequest
+	5,  // 5: firstfix.v1.ReferralService.RecordOutcome:input_type -> firstfix.v1.RecordOutcomeRequest
+	6,  // 6: firstfix.v1.ReferralService.RecordSaleChange:input_type -> firstfix.v1.RecordSaleChangeRequest
+	7,  // 7: firstfix.v1.ReferralService.WatchReferrals:input_type -> firstfix.v1.WatchReferralsRequest
+	8,  // 8: firstfix.v1.ReferralService.CreateReferral:output_type -> firstfix.v1.Referral
+	8,  // 9: firstfix.v1.ReferralService.GetReferral:output_type -> firstfix.v1.Referral
+	9,  // 10: firstfix.v1.ReferralService.ListReferrals:output_type -> firstfix.v1.ListReferralsResponse
+	8,  // 11: firstfix.v1.ReferralService.AcceptReferral:output_type -> firstfix.v1.Referral
+	8,  // 12: firstfix.v1.ReferralService.DeclineReferral:output_type -> firstfix.v1.Referral
+	8,  // 13: firstfix.v1.ReferralService.RecordOutcome:output_type -> firstfix.v1.Referral
+	8,  // 14: firstfix.v1.ReferralService.RecordSaleChange:output_type -> firstfix.v1.Referral
+	10, // 15: firstfix.v1.ReferralService.WatchReferrals:output_type -> firstfix.v1.WatchReferralsResponse
+	8,  // [8:16] is the sub-list for method output_type
+	0,  // [0:8] is the sub-list for method input_type
+	0,  // [0:0] is the sub-list for extension type_name
+	0,  // [0:0] is the sub-list for extension extendee
+	0,  // [0:0] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_referral_service_proto_init() }

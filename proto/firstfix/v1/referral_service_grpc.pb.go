@@ -19,13 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ReferralService_CreateReferral_FullMethodName  = "/firstfix.v1.ReferralService/CreateReferral"
-	ReferralService_GetReferral_FullMethodName     = "/firstfix.v1.ReferralService/GetReferral"
-	ReferralService_ListReferrals_FullMethodName   = "/firstfix.v1.ReferralService/ListReferrals"
-	ReferralService_AcceptReferral_FullMethodName  = "/firstfix.v1.ReferralService/AcceptReferral"
-	ReferralService_DeclineReferral_FullMethodName = "/firstfix.v1.ReferralService/DeclineReferral"
-	ReferralService_RecordOutcome_FullMethodName   = "/firstfix.v1.ReferralService/RecordOutcome"
-	ReferralService_WatchReferrals_FullMethodName  = "/firstfix.v1.ReferralService/WatchReferrals"
+	ReferralService_CreateReferral_FullMethodName   = "/firstfix.v1.ReferralService/CreateReferral"
+	ReferralService_GetReferral_FullMethodName      = "/firstfix.v1.ReferralService/GetReferral"
+	ReferralService_ListReferrals_FullMethodName    = "/firstfix.v1.ReferralService/ListReferrals"
+	ReferralService_AcceptReferral_FullMethodName   = "/firstfix.v1.ReferralService/AcceptReferral"
+	ReferralService_DeclineReferral_FullMethodName  = "/firstfix.v1.ReferralService/DeclineReferral"
+	ReferralService_RecordOutcome_FullMethodName    = "/firstfix.v1.ReferralService/RecordOutcome"
+	ReferralService_RecordSaleChange_FullMethodName = "/firstfix.v1.ReferralService/RecordSaleChange"
+	ReferralService_WatchReferrals_FullMethodName   = "/firstfix.v1.ReferralService/WatchReferrals"
 )
 
 // ReferralServiceClient is the client API for ReferralService service.
@@ -50,6 +51,10 @@ type ReferralServiceClient interface {
 	// Records how far an accepted referral came. It moves ahead only:
 	// MOVE_NOT_ALLOWED, TERMINAL_STATE.
 	RecordOutcome(ctx context.Context, in *RecordOutcomeRequest, opts ...grpc.CallOption) (*Referral, error)
+	// Records what became of a sale: that it was reversed, that the customer left, or
+	// that it stands after all. Pay follows. MOVE_NOT_ALLOWED; that it stands
+	// again is for somebody else to say than its seller, ACCESS_DENIED.
+	RecordSaleChange(ctx context.Context, in *RecordSaleChangeRequest, opts ...grpc.CallOption) (*Referral, error)
 	// Tells each referral that is new or changes. STREAM_CONSUMER_TOO_SLOW ends a
 	// watch that does not read.
 	WatchReferrals(ctx context.Context, in *WatchReferralsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchReferralsResponse], error)
@@ -123,6 +128,16 @@ func (c *referralServiceClient) RecordOutcome(ctx context.Context, in *RecordOut
 	return out, nil
 }
 
+func (c *referralServiceClient) RecordSaleChange(ctx context.Context, in *RecordSaleChangeRequest, opts ...grpc.CallOption) (*Referral, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Referral)
+	err := c.cc.Invoke(ctx, ReferralService_RecordSaleChange_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *referralServiceClient) WatchReferrals(ctx context.Context, in *WatchReferralsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchReferralsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ReferralService_ServiceDesc.Streams[0], ReferralService_WatchReferrals_FullMethodName, cOpts...)
@@ -164,6 +179,10 @@ type ReferralServiceServer interface {
 	// Records how far an accepted referral came. It moves ahead only:
 	// MOVE_NOT_ALLOWED, TERMINAL_STATE.
 	RecordOutcome(context.Context, *RecordOutcomeRequest) (*Referral, error)
+	// Records what became of a sale: that it was reversed, that the customer left, or
+	// that it stands after all. Pay follows. MOVE_NOT_ALLOWED; that it stands
+	// again is for somebody else to say than its seller, ACCESS_DENIED.
+	RecordSaleChange(context.Context, *RecordSaleChangeRequest) (*Referral, error)
 	// Tells each referral that is new or changes. STREAM_CONSUMER_TOO_SLOW ends a
 	// watch that does not read.
 	WatchReferrals(*WatchReferralsRequest, grpc.ServerStreamingServer[WatchReferralsResponse]) error
@@ -194,6 +213,9 @@ func (UnimplementedReferralServiceServer) DeclineReferral(context.Context, *Decl
 }
 func (UnimplementedReferralServiceServer) RecordOutcome(context.Context, *RecordOutcomeRequest) (*Referral, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordOutcome not implemented")
+}
+func (UnimplementedReferralServiceServer) RecordSaleChange(context.Context, *RecordSaleChangeRequest) (*Referral, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordSaleChange not implemented")
 }
 func (UnimplementedReferralServiceServer) WatchReferrals(*WatchReferralsRequest, grpc.ServerStreamingServer[WatchReferralsResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchReferrals not implemented")
@@ -327,6 +349,24 @@ func _ReferralService_RecordOutcome_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReferralService_RecordSaleChange_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordSaleChangeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferralServiceServer).RecordSaleChange(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReferralService_RecordSaleChange_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferralServiceServer).RecordSaleChange(ctx, req.(*RecordSaleChangeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ReferralService_WatchReferrals_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchReferralsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -368,6 +408,10 @@ var ReferralService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordOutcome",
 			Handler:    _ReferralService_RecordOutcome_Handler,
+		},
+		{
+			MethodName: "RecordSaleChange",
+			Handler:    _ReferralService_RecordSaleChange_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
