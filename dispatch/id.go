@@ -62,26 +62,30 @@ type (
 	deliveryKind    struct{}
 	operationKind   struct{}
 	payrollKind     struct{}
+	endpointKind    struct{}
+	handOffKind     struct{}
 
-	TenantID      = ID[tenantKind]
-	CustomerID    = ID[customerKind]
-	ContactID     = ID[contactKind]
-	SiteID        = ID[siteKind]
-	AssetID       = ID[assetKind]
-	TechnicianID  = ID[technicianKind]
-	ShiftID       = ID[shiftKind]
-	AbsenceID     = ID[absenceKind]
-	WorkOrderID   = ID[workOrderKind]
-	VisitID       = ID[visitKind]
-	AppointmentID = ID[appointmentKind]
-	HoldID        = ID[holdKind]
-	CommitmentID  = ID[commitmentKind]
-	PlanID        = ID[planKind]
-	ReferralID    = ID[referralKind]
-	NoticeID      = ID[noticeKind]
-	DeliveryID    = ID[deliveryKind]
-	OperationID   = ID[operationKind]
-	PayrollID     = ID[payrollKind]
+	TenantID          = ID[tenantKind]
+	CustomerID        = ID[customerKind]
+	ContactID         = ID[contactKind]
+	SiteID            = ID[siteKind]
+	AssetID           = ID[assetKind]
+	TechnicianID      = ID[technicianKind]
+	ShiftID           = ID[shiftKind]
+	AbsenceID         = ID[absenceKind]
+	WorkOrderID       = ID[workOrderKind]
+	VisitID           = ID[visitKind]
+	AppointmentID     = ID[appointmentKind]
+	HoldID            = ID[holdKind]
+	CommitmentID      = ID[commitmentKind]
+	PlanID            = ID[planKind]
+	ReferralID        = ID[referralKind]
+	NoticeID          = ID[noticeKind]
+	DeliveryID        = ID[deliveryKind]
+	OperationID       = ID[operationKind]
+	PayrollID         = ID[payrollKind]
+	WebhookEndpointID = ID[endpointKind]
+	WebhookDeliveryID = ID[handOffKind]
 )
 
 func (tenantKind) Collection() string      { return "tenants" }
@@ -103,6 +107,8 @@ func (noticeKind) Collection() string      { return "notices" }
 func (deliveryKind) Collection() string    { return "deliveries" }
 func (operationKind) Collection() string   { return "operations" }
 func (payrollKind) Collection() string     { return "payrolls" }
+func (endpointKind) Collection() string    { return "webhookEndpoints" }
+func (handOffKind) Collection() string     { return "webhookDeliveries" }
 
 // Ids that the company chooses for its catalogue and its map: slugs of lower
 // case letters, digits and dashes, 1 to 63 long, unique within a tenant.

@@ -86,6 +86,7 @@ func Machines() []MachineTable {
 	return []MachineTable{
 		plain(WorkOrderMachine), plain(HoldMachine), plain(AppointmentMachine), plain(VisitMachine),
 		plain(CommitmentMachine), plain(PlanMachine), plain(ReferralMachine), plain(SaleMachine), plain(FixMachine),
+		plain(WebhookEndpointMachine), plain(WebhookDeliveryMachine),
 	}
 }
 
@@ -239,6 +240,17 @@ var (
 	}}
 	// Who sold may be wrong about it, so that a sale comes back; the ledger of pay
 	// follows either way.
+	WebhookEndpointMachine = Machine[EndpointState]{"endpoint", "webhook_endpoints", []Row[EndpointState]{
+		{EndpointEnabled, true, []EndpointState{EndpointDisabled}, "gets each change of a referral"},
+		{EndpointDisabled, false, []EndpointState{EndpointEnabled}, "gets nothing; an administrator disabled it, or it answered 410"},
+	}}
+
+	WebhookDeliveryMachine = Machine[WebhookDeliveryState]{"webhook delivery", "webhook_deliveries", []Row[WebhookDeliveryState]{
+		{WebhookPending, true, []WebhookDeliveryState{WebhookDelivered, WebhookDead}, "is tried until the endpoint takes it"},
+		{WebhookDelivered, false, nil, "the endpoint answered 2xx"},
+		{WebhookDead, false, []WebhookDeliveryState{WebhookPending}, "not taken within three days; can be replayed"},
+	}}
+
 	SaleMachine = Machine[SaleState]{"sale", "sales", []Row[SaleState]{
 		{SaleStanding, true, []SaleState{SaleLeft, SaleReversed}, "it stands, and the customer stays"},
 		{SaleLeft, false, []SaleState{SaleStanding, SaleReversed}, "the customer has left"},

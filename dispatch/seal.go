@@ -26,6 +26,8 @@ const (
 	PurposePage            Purpose = "page"             // the place in a list
 	PurposeWatch           Purpose = "watch"            // where a watch has got to
 	PurposeSyncCursor      Purpose = "sync-cursor"      // what a technician's device holds
+	PurposeWebhookInbox    Purpose = "webhook-inbox"    // where a tenant's CRM posts what became of leads
+	PurposeWebhookKey      Purpose = "webhook-key"      // signs what goes to a tenant's CRM and comes from it
 )
 
 // Seal makes and opens tokens that only we can make and nobody else can read:
@@ -96,4 +98,14 @@ func (s *Seal) keys(purpose Purpose) (box cipher.AEAD, nonceKey []byte, err erro
 	}
 	box, err = cipher.NewGCM(block)
 	return box, material[32:], err
+}
+
+// Key derives a secret of 32 bytes that is somebody's for a purpose: the same for the
+// same name, and of no use to guess another. It is rebuilt and never stored.
+func (s *Seal) Key(purpose Purpose, name string) ([]byte, error) {
+	key, err := hkdf.Key(sha256.New, s.secret, nil, "firstfix/v1/"+string(purpose)+"/"+name, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the %s of %s: %w", purpose, name, err)
+	}
+	return key, nil
 }

@@ -31,6 +31,7 @@ type Tx interface {
 	FieldworkTx
 	ReferralTx
 	PayTx
+	HandOffTx
 	WorkflowTx
 	WatchTx
 	InsightTx

@@ -54,6 +54,10 @@ type RelayStore interface {
 	// ClaimDeliveries takes up to limit due deliveries of a channel and counts an
 	// attempt of each.
 	ClaimDeliveries(ctx context.Context, channel Channel, limit int, lease time.Duration) ([]LeasedDelivery, error)
+	// ClaimWebhooks takes up to limit due webhook deliveries and counts an attempt of
+	// each: of every enabled endpoint that does not rest, as many as bring it to
+	// WebhooksPerEndpoint under way, so that one that hangs holds up no other.
+	ClaimWebhooks(ctx context.Context, limit int, lease time.Duration) ([]LeasedWebhookDelivery, error)
 	// WhatIsDue gives the kinds of work of which there is some, wakeups only where
 	// they are overdue by more than grace. What others hold a lease on is not due.
 	WhatIsDue(ctx context.Context, grace time.Duration) ([]Due, error)
@@ -89,16 +93,19 @@ type Due string
 
 // The kinds.
 const (
-	DueNotices Due = "notices"
-	DueBulk    Due = "bulk" // notices that come by the thousand
-	DueWakeups Due = "wakeups"
-	DueMail    Due = "mail"
-	DueText    Due = "text"
-	DueHolds   Due = "holds"
+	DueNotices  Due = "notices"
+	DueBulk     Due = "bulk" // notices that come by the thousand
+	DueWakeups  Due = "wakeups"
+	DueMail     Due = "mail"
+	DueText     Due = "text"
+	DueHolds    Due = "holds"
+	DueWebhooks Due = "webhooks"
 )
 
 // AllDue gives all kinds.
-func AllDue() []Due { return []Due{DueNotices, DueBulk, DueWakeups, DueMail, DueText, DueHolds} }
+func AllDue() []Due {
+	return []Due{DueNotices, DueBulk, DueWakeups, DueMail, DueText, DueHolds, DueWebhooks}
+}
 
 // OverdueHold names a hold whose time is over.
 type OverdueHold struct {
@@ -111,7 +118,7 @@ type OverdueHold struct {
 type Backlog struct {
 	Notices    int // not delivered
 	Looks      int // workflows that are due or were asked to look
-	Deliveries int // pending and due
+	Deliveries int // messages and webhooks, pending and due
 	Holds      int // overdue and not released
 }
 

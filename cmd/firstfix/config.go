@@ -1,13 +1,17 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
+	"strings"
 
+	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
 )
 
@@ -26,6 +30,9 @@ type config struct {
 	TextWebhookURL  string   `env:"FIRSTFIX_TEXT_WEBHOOK_URL" placeholder:"URL" help:"Webhook that takes text messages. Without it none is sent."`
 	CORSOrigins     []string `name:"cors-origins" env:"FIRSTFIX_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins of web pages that may call, e.g. https://book.example.org."`
 	TrustedProxies  []string `env:"FIRSTFIX_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Networks of load balancers whose X-Forwarded-For is believed."`
+	PublicURL       string   `name:"public-url" env:"FIRSTFIX_PUBLIC_URL" placeholder:"URL" help:"Where customers reach us: links in messages begin with it; without it there are none."`
+	EgressAllow     []string `env:"FIRSTFIX_EGRESS_ALLOW" placeholder:"CIDR,…" help:"Networks that webhooks of tenants may reach although they are not public."`
+	EgressCA        string   `name:"egress-ca" env:"FIRSTFIX_EGRESS_CA" placeholder:"FILE" help:"Certificates (PEM) of authorities that webhooks of tenants may have beside the public ones."`
 	RateFactor      float64  `env:"FIRSTFIX_RATE_FACTOR" default:"1" help:"Multiplies every rate limit (${default})."`
 	Development     bool     `env:"FIRSTFIX_DEVELOPMENT" help:"Development stack: gRPC reflection, issuers over plain HTTP from this machine."`
 }
@@ -122,6 +129,49 @@ func (c *config) proxies() (networks []netip.Prefix, faults []error) {
 		networks = append(networks, network)
 	}
 	return networks, faults
+}
+
+// egress is where webhooks of tenants may go.
+func (c *config) egress() (out dispatch.Egress, faults []error) {
+	for _, text := range c.EgressAllow {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			faults = append(faults, fault("FIRSTFIX_EGRESS_ALLOW", "%q is not a network, expected e.g. 10.20.0.0/16", text)...)
+			continue
+		}
+		out.Allowed = append(out.Allowed, network.Masked())
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
+		out.Self = []string{strings.ToLower(u.Hostname())}
+	}
+	return out, faults
+}
+
+// egressRoots are the authorities of FIRSTFIX_EGRESS_CA beside those of the system,
+// nil for none.
+func (c *config) egressRoots() (*x509.CertPool, []error) {
+	if c.EgressCA == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.EgressCA)
+	if err != nil {
+		return nil, fault("FIRSTFIX_EGRESS_CA", "cannot be read: %v", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fault("FIRSTFIX_EGRESS_CA", "the system's certificates cannot be read: %v", err)
+	}
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fault("FIRSTFIX_EGRESS_CA", "%s holds no certificate in PEM", c.EgressCA)
+	}
+	return roots, nil
+}
+
+// needEgress is where webhooks may go.
+func needEgress(c *config) []error {
+	_, faults := c.egress()
+	_, more := c.egressRoots()
+	return append(faults, more...)
 }
 
 // needIssuers is who may issue tokens.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/firstfix/firstfix/dispatch"
@@ -19,7 +20,7 @@ type serveCommand struct{}
 
 // Run implements kong's command.
 func (serveCommand) Run(ctx context.Context, c *config, log *slog.Logger) error {
-	if err := c.validate(needDatabase, needIssuers, needSeal, needListeners); err != nil {
+	if err := c.validate(needDatabase, needIssuers, needSeal, needEgress, needListeners); err != nil {
 		return err
 	}
 	store, err := postgres.Open(ctx, c.DatabaseURL, 0)
@@ -53,13 +54,14 @@ func newServer(c *config, store *postgres.Store, imports *workforce.Importer, lo
 	}
 	issuers, faults := c.issuers()
 	proxies, more := c.proxies()
-	if err := errors.Join(append(faults, more...)...); err != nil {
+	egress, yetMore := c.egress()
+	if err := errors.Join(slices.Concat(faults, more, yetMore)...); err != nil {
 		return nil, err
 	}
 	return grpcapi.New(grpcapi.Config{
 		Store: store, Ping: store.Ping, Seal: seal,
 		Issuers:  issuers,
-		Services: services(store, seal, imports, log),
+		Services: services(store, seal, egress, imports, log),
 		OpenAPI:  firstfixv1.OpenAPI,
 		Log:      log, Development: c.Development, RateFactor: c.RateFactor,
 		Proxies: proxies, Origins: c.CORSOrigins,
@@ -67,8 +69,8 @@ func newServer(c *config, store *postgres.Store, imports *workforce.Importer, lo
 }
 
 // services are the use cases behind the handlers.
-func services(store *postgres.Store, seal *dispatch.Seal, imports *workforce.Importer, log *slog.Logger) grpcapi.Services {
-	u := newUseCases(store, seal, log)
+func services(store *postgres.Store, seal *dispatch.Seal, egress dispatch.Egress, imports *workforce.Importer, log *slog.Logger) grpcapi.Services {
+	u := newUseCases(store, seal, egress, log)
 	return grpcapi.Services{
 		Seal: seal, Booking: u.booking, Planning: u.planning, Fieldwork: u.fieldwork, Referral: u.referral,
 		Insight: u.insight, Workforce: u.workforce, Imports: imports,

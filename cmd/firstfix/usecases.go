@@ -24,12 +24,12 @@ type useCases struct {
 	workforce *workforce.Workforce
 }
 
-func newUseCases(store dispatch.Store, seal *dispatch.Seal, log *slog.Logger) useCases {
+func newUseCases(store dispatch.Store, seal *dispatch.Seal, egress dispatch.Egress, log *slog.Logger) useCases {
 	return useCases{
 		booking:   booking.New(store, travel.Estimator{}, seal),
 		planning:  planning.New(store, travel.Estimator{}),
 		fieldwork: fieldwork.New(store, seal, log),
-		referral:  referral.New(store),
+		referral:  referral.New(store, seal, egress),
 		insight:   insight.New(store),
 		workforce: workforce.New(store),
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/firstfix/firstfix/dispatch"
+	"github.com/firstfix/firstfix/dispatch/outbound/crm"
 	"github.com/firstfix/firstfix/dispatch/outbound/notify"
 	"github.com/firstfix/firstfix/dispatch/postgres"
 	"github.com/firstfix/firstfix/workflows"
@@ -35,7 +37,6 @@ type workCommand struct {
 	DatabaseConnections int32         `env:"FIRSTFIX_WORK_DATABASE_CONNECTIONS" default:"20" help:"Most connections to PostgreSQL (${default})."`
 	MailFrom            string        `env:"FIRSTFIX_MAIL_FROM" placeholder:"ADDRESS" help:"Whom mails are from, e.g. Service <service@example.org>."`
 	TextWebhookSecret   string        `env:"FIRSTFIX_TEXT_WEBHOOK_SECRET" placeholder:"WHSEC" help:"Signs text messages, by the Standard Webhooks: whsec_ and base64."`
-	PublicURL           string        `name:"public-url" env:"FIRSTFIX_PUBLIC_URL" placeholder:"URL" help:"Where customers reach us: links in messages begin with it; without it there are none."`
 }
 
 // workStopTime is how long looks under way may go on after a signal to stop.
@@ -45,7 +46,7 @@ var installationName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
 // Run implements kong's command.
 func (w *workCommand) Run(ctx context.Context, c *config, log *slog.Logger) error {
-	if err := c.validate(needDatabase, needTemporal, needSeal, w.needMessages, w.needTiming); err != nil {
+	if err := c.validate(needDatabase, needTemporal, needSeal, needEgress, w.needMessages, w.needTiming); err != nil {
 		return err
 	}
 	store, err := postgres.Open(ctx, c.DatabaseURL, w.DatabaseConnections)
@@ -82,7 +83,12 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
-	use := newUseCases(store, seal, log)
+	egress, faults := c.egress()
+	roots, more := c.egressRoots()
+	if err := errors.Join(append(faults, more...)...); err != nil {
+		return nil, err
+	}
+	use := newUseCases(store, seal, egress, log)
 	workers, err := w.workers(store, temporal, use, log)
 	if err != nil {
 		return nil, err
@@ -90,7 +96,8 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 	relay := workflows.NewRelay(workflows.RelayOptions{
 		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, Log: log,
 	})
-	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: w.link(use), Log: log}
+	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: link(c.PublicURL, use), Log: log}
+	handOver := &workflows.HandOver{Relay: store, Attempt: use.referral.Attempt, Post: crm.New(egress, roots).Post, Settle: use.referral.SettleWebhook, Log: log}
 	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold}
 	trimmer := &workflows.Trimmer{Store: store, Log: log}
 	pulse := workflows.NewPulse(store, w.WakeupGrace, w.IdlePoll, log)
@@ -98,6 +105,7 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 		workers.Run, pulse.Run, trimmer.Run,
 		func(ctx context.Context) { relay.Run(ctx, pulse) },
 		func(ctx context.Context) { sender.Run(ctx, pulse) },
+		func(ctx context.Context) { handOver.Run(ctx, pulse) },
 		func(ctx context.Context) { sweeper.Run(ctx, pulse) },
 		func(ctx context.Context) { workflows.LogBacklog(ctx, store, log) },
 	}, nil
@@ -154,13 +162,13 @@ func (w *workCommand) temporal(c *config, log *slog.Logger) (client.Client, erro
 
 // link makes the address of an appointment's page. Its secret stands behind the
 // #, which browsers do not send and servers do not log.
-func (w *workCommand) link(use useCases) func(dispatch.TenantID, dispatch.Appointment) (string, error) {
-	if w.PublicURL == "" {
+func link(publicURL string, use useCases) func(dispatch.TenantID, dispatch.Appointment) (string, error) {
+	if publicURL == "" {
 		return nil
 	}
 	return func(tenant dispatch.TenantID, a dispatch.Appointment) (string, error) {
 		token, err := use.booking.LinkToken(tenant, a)
-		return strings.TrimSuffix(w.PublicURL, "/") + "/appointment#" + token, err
+		return strings.TrimSuffix(publicURL, "/") + "/appointment#" + token, err
 	}
 }
 
@@ -188,8 +196,8 @@ func (w *workCommand) needMessages(c *config) []error {
 	if c.TextWebhookURL != "" && w.TextWebhookSecret == "" && !c.Development {
 		faults = append(faults, fault("FIRSTFIX_TEXT_WEBHOOK_SECRET", "is not set, expected whsec_ and the base64 of at least 24 random bytes")...)
 	}
-	if u, err := url.Parse(w.PublicURL); w.PublicURL != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && !c.Development)) {
-		faults = append(faults, fault("FIRSTFIX_PUBLIC_URL", "%q is not an https URL", w.PublicURL)...)
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && !c.Development)) {
+		faults = append(faults, fault("FIRSTFIX_PUBLIC_URL", "%q is not an https URL", c.PublicURL)...)
 	}
 	if _, err := notify.New(w.messages(c)); err != nil && len(faults) == 0 {
 		faults = append(faults, fault("FIRSTFIX_SMTP_ADDRESS or FIRSTFIX_TEXT_WEBHOOK_URL", "%v", err)...)

@@ -118,6 +118,15 @@ var access = map[string]rule{
 	pb.PayService_GetPayroll_FullMethodName:          to(administrator),
 	pb.PayService_ListPayrolls_FullMethodName:        to(administrator),
 
+	pb.WebhookService_CreateWebhookEndpoint_FullMethodName:   to(administrator),
+	pb.WebhookService_GetWebhookEndpoint_FullMethodName:      to(administrator),
+	pb.WebhookService_ListWebhookEndpoints_FullMethodName:    to(administrator),
+	pb.WebhookService_UpdateWebhookEndpoint_FullMethodName:   to(administrator),
+	pb.WebhookService_RotateWebhookKey_FullMethodName:        to(administrator),
+	pb.WebhookService_TestWebhookEndpoint_FullMethodName:     to(administrator),
+	pb.WebhookService_ListWebhookDeliveries_FullMethodName:   to(administrator),
+	pb.WebhookService_ReplayWebhookDeliveries_FullMethodName: to(administrator),
+
 	pb.ReferralService_CreateReferral_FullMethodName:   to(technician),
 	pb.ReferralService_GetReferral_FullMethodName:      to(technician, dispatcher, sales, administrator),
 	pb.ReferralService_ListReferrals_FullMethodName:    to(technician, dispatcher, sales, administrator),

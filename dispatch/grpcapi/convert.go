@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/currency"
 	"google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/genproto/googleapis/type/interval"
 	"google.golang.org/genproto/googleapis/type/latlng"
@@ -191,24 +190,9 @@ func parsePoint(field string, l *latlng.LatLng) (dispatch.Point, error) {
 
 const nanosPerUnit = 1_000_000_000
 
-// minorScale is how many minor units make one of a currency, e.g. 100 for EUR, 1
-// for JPY.
-func minorScale(code string) (perUnit int64, ok bool) {
-	unit, err := currency.ParseISO(code)
-	if err != nil || unit.String() != code {
-		return 0, false
-	}
-	digits, _ := currency.Standard.Rounding(unit)
-	perUnit = 1
-	for range digits {
-		perUnit *= 10
-	}
-	return perUnit, true
-}
-
 // moneyOf is an amount on the wire, unset where there is no currency.
 func moneyOf(m dispatch.Money) *money.Money {
-	perUnit, ok := minorScale(m.Currency)
+	perUnit, ok := dispatch.MinorPerUnit(m.Currency)
 	if !ok {
 		return nil
 	}
@@ -227,7 +211,7 @@ func parseMoney(field string, m *money.Money) (*dispatch.Money, error) {
 	refuse := func(format string, args ...any) (*dispatch.Money, error) {
 		return nil, dispatch.InvalidField(dispatch.ReasonMoneyInvalid, field, format, args...)
 	}
-	perUnit, ok := minorScale(m.GetCurrencyCode())
+	perUnit, ok := dispatch.MinorPerUnit(m.GetCurrencyCode())
 	units, nanos := m.GetUnits(), int64(m.GetNanos())
 	switch nanosPerMinor := nanosPerUnit / max(perUnit, 1); {
 	case !ok:

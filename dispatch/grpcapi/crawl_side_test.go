@@ -186,6 +186,14 @@ func (s *side) furnish(t *testing.T) {
 		ID: dispatch.IncentiveRuleID(own), Version: 1, Earner: dispatch.EarnerSeller, Service: dispatch.ServiceID(own), WinShare: 100, EffectiveAt: company.Now,
 	}
 	payroll := dispatch.Payroll{ID: dispatch.PayrollID{}.New(), CreatedAt: company.Now, CreatedBy: "member:administrator", Total: dispatch.Money{Minor: 1, Currency: "USD"}}
+	endpoint := dispatch.WebhookEndpoint{
+		ID: dispatch.WebhookEndpointID{}.New(), DisplayName: own, URL: "https://" + own + ".example.org/", Format: dispatch.FormatFirstfix,
+		State: dispatch.EndpointEnabled, KeyNumber: 1, CreatedAt: company.Now, Version: 1,
+	}
+	handedOver := dispatch.WebhookDelivery{
+		ID: dispatch.WebhookDeliveryID{}.New(), Endpoint: endpoint.ID, Referral: logged.ID, Version: 1, Event: dispatch.WebhookReferralChanged,
+		Lead: &dispatch.Lead{Referral: logged.Name(), CustomerName: own}, State: dispatch.WebhookPending, DueAt: company.Now, CreatedAt: company.Now,
+	}
 	s.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.CreateSkill(ctx, dispatch.Skill{ID: dispatch.SkillID(own), DisplayName: own}) },
@@ -230,6 +238,8 @@ func (s *side) furnish(t *testing.T) {
 			func() error { return tx.CreateReferral(ctx, logged) },
 			func() error { return tx.CreateIncentiveRule(ctx, rule) },
 			func() error { return tx.CreatePayroll(ctx, payroll) },
+			func() error { return tx.CreateWebhookEndpoint(ctx, endpoint) },
+			func() error { return tx.CreateWebhookDelivery(ctx, handedOver) },
 		} {
 			if err := step(); err != nil {
 				return err
@@ -245,6 +255,7 @@ func (s *side) furnish(t *testing.T) {
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
 		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(),
+		"WebhookEndpoint": endpoint.Name(), "WebhookDelivery": handedOver.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name
 	}

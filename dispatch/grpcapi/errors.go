@@ -53,6 +53,7 @@ var codeOf = map[dispatch.Reason]codes.Code{
 	dispatch.ReasonLocalTimeDoesNotExist:  codes.InvalidArgument,
 	dispatch.ReasonLocalTimeAmbiguous:     codes.InvalidArgument,
 	dispatch.ReasonMoneyInvalid:           codes.InvalidArgument,
+	dispatch.ReasonURLNotAllowed:          codes.InvalidArgument,
 	dispatch.ReasonConsentRequired:        codes.InvalidArgument,
 	dispatch.ReasonEncodingUnsupported:    codes.InvalidArgument,
 	dispatch.ReasonImportRowsInvalid:      codes.InvalidArgument,
@@ -91,6 +92,7 @@ var codeOf = map[dispatch.Reason]codes.Code{
 	dispatch.ReasonSelfReferral:         codes.FailedPrecondition,
 	dispatch.ReasonOutOfArea:            codes.FailedPrecondition,
 	dispatch.ReasonNothingToPay:         codes.FailedPrecondition,
+	dispatch.ReasonEndpointLimit:        codes.ResourceExhausted,
 	dispatch.ReasonEtagMismatch:         codes.Aborted,
 	dispatch.ReasonRequestInFlight:      codes.Aborted,
 	dispatch.ReasonTransactionConflict:  codes.Aborted,
@@ -190,7 +192,7 @@ var resourceTypes = map[string]string{
 	"planningAreas": "PlanningArea", "territories": "Territory", "services": "Service", "tiers": "Tier", "parts": "Part",
 	"workOrders": "WorkOrder", "visits": "Visit", "appointments": "Appointment", "promises": "Promise", "holds": "Hold",
 	"plans": "Plan", "referrals": "Referral", "operations": "Operation", "members": "Member", "tenants": "Tenant",
-	"incentiveRules": "IncentiveRule", "payrolls": "Payroll",
+	"incentiveRules": "IncentiveRule", "payrolls": "Payroll", "webhookEndpoints": "WebhookEndpoint", "webhookDeliveries": "WebhookDelivery",
 }
 
 // resourceType gives the type of what name names, e.g. "firstfix.dev/Hold".

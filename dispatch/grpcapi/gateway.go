@@ -57,6 +57,7 @@ func (s *Server) httpServer(c Config) (*http.Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", limitBody(gateway))
+	mux.Handle("POST "+inboxPath+"{token}", limitBody(inbox{desk: c.Services.Referral, limits: s.chain.limits, log: c.Log}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if s.ready(r.Context()) != nil {
@@ -114,7 +115,7 @@ func newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterBookingServiceHandler, pb.RegisterCustomerServiceHandler, pb.RegisterDispatchServiceHandler,
 		pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterReferralServiceHandler,
-		pb.RegisterTechnicianServiceHandler, pb.RegisterWorkforceServiceHandler,
+		pb.RegisterTechnicianServiceHandler, pb.RegisterWebhookServiceHandler, pb.RegisterWorkforceServiceHandler,
 	} {
 		if err := register(ctx, mux, conn); err != nil {
 			return nil, fmt.Errorf("register the gateway: %w", err)

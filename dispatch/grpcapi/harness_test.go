@@ -241,7 +241,7 @@ func services(store *postgres.Store, seal *dispatch.Seal) grpcapi.Services {
 		Booking:   booking.New(store, travel.Estimator{}, seal),
 		Planning:  planning.New(store, travel.Estimator{}),
 		Fieldwork: fieldwork.New(store, seal, slog.New(slog.DiscardHandler)),
-		Referral:  referral.New(store),
+		Referral:  referral.New(store, seal, dispatch.Egress{}),
 		Insight:   insight.New(store),
 		Workforce: workforce.New(store),
 	}

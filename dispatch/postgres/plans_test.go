@@ -55,6 +55,12 @@ INSERT INTO wakeups (tenant_id, workflow_id, kind, subject, due_at)
 SELECT t, 'visit/' || n, 'visit', 'visits/' || id, clock_timestamp() + n * interval '1 minute' FROM work;
 INSERT INTO deliveries (tenant_id, id, channel, template, subject, recipient, dedupe_key, state, due_at, created_at)
 SELECT t, id, 'mail', 'booked', 'x', 'x', n::text, CASE WHEN n >= 7490 THEN 'pending' ELSE 'sent' END, at, at FROM work;
+INSERT INTO webhook_endpoints (tenant_id, id, display_name, url, format, state, rests_until)
+SELECT t, id, 'CRM', 'https://crm.example.org', 'firstfix', CASE WHEN n = 1 THEN 'disabled' ELSE 'enabled' END,
+	CASE WHEN n = 2 THEN clock_timestamp() + interval '1 day' END FROM work WHERE n < 3;
+INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, referral_id, version, event, state, due_at, retry_since, created_at)
+SELECT t, id, md5(t::text || n % 3)::uuid, id, 1, 'referral.changed', CASE WHEN n % 3 > 0 THEN 'pending' WHEN n >= 7440 THEN 'pending' ELSE 'delivered' END,
+	at, at, at FROM work;
 INSERT INTO idempotency_keys (tenant_id, principal, method, request_id, request_hash)
 SELECT t, 'visitor:' || n, 'CreateHold', id, decode(repeat('00', 32), 'hex') FROM work;`
 
@@ -125,7 +131,7 @@ func TestBookingAndPlanningStatementsReadLittle(t *testing.T) {
 }
 
 var largeTables = []string{
-	"shifts", "commitments", "holds", "visits", "work_orders", "appointments", "promises", "sites", "notices", "wakeups", "deliveries", "idempotency_keys",
+	"shifts", "commitments", "holds", "visits", "work_orders", "appointments", "promises", "sites", "notices", "wakeups", "deliveries", "idempotency_keys", "webhook_deliveries",
 }
 
 // row is the id that busySQL gives to the n-th row of every table, or "t1" to a
@@ -193,6 +199,14 @@ func (b *bench) hot() map[string]planned {
 		"relay: claim notices":      {claimNoticesSQL, map[string]any{"bulk": false, "limit": 10, "lease": one, "length": "1 minute"}, 100},
 		"relay: claim wakeups":      {claimWakeupsSQL, map[string]any{"limit": 10, "grace": "0", "length": "1 minute"}, 60},
 		"relay: claim deliveries":   {claimDeliveriesSQL, map[string]any{"channel": "mail", "limit": 10, "lease": one, "length": "1 minute"}, 60},
+		// Of two tenants, each with an endpoint that rests and one that is disabled, and
+		// thousands of rows pending for both.
+		"relay: claim webhooks":     {claimWebhooksSQL, map[string]any{"limit": 10, "per_endpoint": 4, "lease": one, "length": "1 minute"}, 60},
+		"relay: what is due":        {whatIsDueSQL, map[string]any{"grace": "0", "per_endpoint": 4}, 60},
+		"deliveries of a referral":  {pageHandOffsSQL, list(map[string]any{"referral": one, "endpoint": nil}), 6},
+		"deliveries to an endpoint": {pageHandOffsSQL, list(map[string]any{"referral": nil, "endpoint": b.row(0)}), 110},
+		"dead of an endpoint":       {reviveHandOffsSQL, map[string]any{"endpoint": b.row(0), "from": nil, "to": nil, "now": from}, 10},
+		"settle a webhook":          {settleHandOffSQL, map[string]any{"id": one, "state": "delivered", "reason": "", "status": 200, "due": from, "finished": from, "lease": one}, 4},
 		"relay: overdue holds":      {overdueHoldsSQL, map[string]any{"limit": 10}, 100},
 	}
 }

@@ -186,7 +186,9 @@ func (s *Store) ClaimDeliveries(ctx context.Context, channel dispatch.Channel, l
 }
 
 // One row per kind of work, each a step in an index. A notice behind one that is
-// leased counts: who claims it will find out.
+// leased counts: who claims it will find out. The order of wakeups is what makes
+// PostgreSQL use their index, and EXISTS would drop it: it believes that a third of
+// them is due, and would read all that sleep to find that none is.
 const whatIsDueSQL = `
 SELECT kind
 FROM (VALUES
@@ -198,10 +200,12 @@ FROM (VALUES
         SELECT FROM notices
         WHERE delivered_at IS NULL AND (kind IN ('work_order_opened', 'work_order_resolved')) = true
           AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
-    ('wakeups', EXISTS (
-        SELECT FROM wakeups
+    ('wakeups', (
+        SELECT true FROM wakeups
         WHERE CASE WHEN asked_at IS NULL THEN due_at ELSE '-infinity'::timestamptz END <= (SELECT domain_now()) - @grace::interval
-          AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
+          AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+        ORDER BY CASE WHEN asked_at IS NULL THEN due_at ELSE '-infinity'::timestamptz END
+        LIMIT 1)),
     ('mail', EXISTS (
         SELECT FROM deliveries
         WHERE state = 'pending' AND channel = 'mail' AND due_at <= (SELECT domain_now())
@@ -211,14 +215,20 @@ FROM (VALUES
         WHERE state = 'pending' AND channel = 'text' AND due_at <= (SELECT domain_now())
           AND (leased_until IS NULL OR leased_until <= clock_timestamp()))),
     ('holds', EXISTS (
-        SELECT FROM holds WHERE state = 'held' AND expires_at <= (SELECT domain_now())))
+        SELECT FROM holds WHERE state = 'held' AND expires_at <= (SELECT domain_now()))),
+    ('webhooks', EXISTS (
+        SELECT FROM (` + readyEndpoints + `) e
+        WHERE e.under_way < @per_endpoint AND EXISTS (
+            SELECT FROM webhook_deliveries d
+            WHERE d.tenant_id = e.tenant_id AND d.endpoint_id = e.id AND d.state = 'pending' AND d.due_at <= (SELECT domain_now())
+              AND (d.leased_until IS NULL OR d.leased_until <= clock_timestamp()))))
 ) AS work (kind, due)
 WHERE due`
 
 // WhatIsDue implements dispatch.RelayStore.
 func (s *Store) WhatIsDue(ctx context.Context, grace time.Duration) ([]dispatch.Due, error) {
 	return relay(ctx, s, func(t *tx) ([]dispatch.Due, error) {
-		return many(ctx, t, whatIsDueSQL, pgx.NamedArgs{"grace": grace}, pgx.RowTo[dispatch.Due])
+		return many(ctx, t, whatIsDueSQL, pgx.NamedArgs{"grace": grace, "per_endpoint": dispatch.WebhooksPerEndpoint}, pgx.RowTo[dispatch.Due])
 	})
 }
 
@@ -274,7 +284,10 @@ SELECT
     (SELECT count(*) FROM notices WHERE delivered_at IS NULL),
     (SELECT count(*) FROM wakeups
      WHERE CASE WHEN asked_at IS NULL THEN due_at ELSE '-infinity'::timestamptz END <= (SELECT domain_now())),
-    (SELECT count(*) FROM deliveries WHERE state = 'pending' AND due_at <= (SELECT domain_now())),
+    (SELECT count(*) FROM deliveries WHERE state = 'pending' AND due_at <= (SELECT domain_now()))
+    + (SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints e ON e.tenant_id = d.tenant_id AND e.id = d.endpoint_id
+       WHERE d.state = 'pending' AND d.due_at <= (SELECT domain_now())
+         AND e.state = 'enabled' AND (e.rests_until IS NULL OR e.rests_until <= (SELECT domain_now()))),
     (SELECT count(*) FROM holds WHERE state = 'held' AND expires_at <= (SELECT domain_now()))`
 
 // Backlog implements dispatch.RelayStore.

@@ -122,6 +122,7 @@ func TestTheRelaySeesOnlyWhatIsDue(t *testing.T) {
 		"SELECT email FROM customers", "SELECT id FROM appointments", "SELECT answer FROM idempotency_keys",
 		"SELECT address FROM holds", "UPDATE notices SET payload = '{}'", "UPDATE wakeups SET due_at = now()",
 		"UPDATE deliveries SET state = 'sent'", "DELETE FROM deliveries", "SELECT display_name FROM tenants",
+		"SELECT lead FROM webhook_deliveries", "SELECT url FROM webhook_endpoints", "UPDATE webhook_deliveries SET state = 'dead'",
 	} {
 		err := s.inRelay(t.Context(), func(ctx context.Context, tx *tx) error {
 			_, err := tx.db.Exec(ctx, forbidden)

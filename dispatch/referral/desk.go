@@ -5,8 +5,12 @@
 // What it earns is settled here too: the rules of pay, what became of sales, and the
 // ledger that statements and payrolls are read from.
 //
-// It speaks to no CRM. dispatch/grpcapi calls it for technicians and the sales team,
-// workflows for LookAtReferral and LookAtSale.
+// And it is handed over: each change is a delivery for each of the tenant's webhook
+// endpoints, and what a CRM tells comes in by its inbox. It speaks to no CRM itself,
+// dispatch/outbound/crm does.
+//
+// dispatch/grpcapi calls it for technicians and the sales team, workflows for
+// LookAtReferral and LookAtSale and to send what is due.
 package referral
 
 import (
@@ -18,11 +22,16 @@ import (
 
 // Desk is the use cases. It keeps nothing between calls.
 type Desk struct {
-	store dispatch.Store
+	store  dispatch.Store
+	seal   *dispatch.Seal
+	egress dispatch.Egress
 }
 
-// New takes the store that everything is true in.
-func New(store dispatch.Store) *Desk { return &Desk{store: store} }
+// New takes the store that everything is true in, the seal that the secrets of
+// webhooks are derived from, and where webhooks may go.
+func New(store dispatch.Store, seal *dispatch.Seal, egress dispatch.Egress) *Desk {
+	return &Desk{store: store, seal: seal, egress: egress}
+}
 
 const (
 	// acceptWithin is how long an owner has to accept, and how long after each
@@ -115,6 +124,9 @@ func record(ctx context.Context, tx dispatch.Tx, from dispatch.ReferralState, r 
 		Referral: r.ID, Version: r.Version, From: from, To: r.State, Owner: r.Owner, Actor: actor, Reason: reason, At: now,
 	})
 	if err != nil {
+		return err
+	}
+	if err := handOver(ctx, tx, r, now); err != nil {
 		return err
 	}
 	return tx.Publish(ctx, dispatch.Notice{Subject: r.Name(), Version: r.Version, Kind: kind})

@@ -3,6 +3,7 @@ package referral_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +20,18 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldReaching(t, dispatch.Egress{})
+}
+
+// newWorldReaching is a world whose webhooks may go where egress permits.
+func newWorldReaching(t testing.TB, egress dispatch.Egress) *world {
+	t.Helper()
 	c := company.New(t)
-	return &world{Company: c, desk: referral.New(c.Store)}
+	seal, err := dispatch.NewSeal([]byte(strings.Repeat("s", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{Company: c, desk: referral.New(c.Store, seal, egress)}
 }
 
 // visit is one that a technician is making, for a customer.

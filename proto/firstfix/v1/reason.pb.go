@@ -224,6 +224,12 @@ const (
 	Reason_REASON_SERVER_STOPPING Reason = 69
 	// FAILED_PRECONDITION: Nobody has anything to get. Do not repeat.
 	Reason_REASON_NOTHING_TO_PAY Reason = 70
+	// INVALID_ARGUMENT: The address is not one that may be called; the field says what
+	// is wrong with it. Give one of the public internet, with https.
+	Reason_REASON_URL_NOT_ALLOWED Reason = 71
+	// RESOURCE_EXHAUSTED: The company has as many endpoints as it may have;
+	// QuotaFailure says how many. Change one that is there.
+	Reason_REASON_ENDPOINT_LIMIT Reason = 72
 )
 
 // Enum value maps for Reason.
@@ -300,6 +306,8 @@ var (
 		68: "REASON_CANCELLED",
 		69: "REASON_SERVER_STOPPING",
 		70: "REASON_NOTHING_TO_PAY",
+		71: "REASON_URL_NOT_ALLOWED",
+		72: "REASON_ENDPOINT_LIMIT",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -373,6 +381,8 @@ var (
 		"REASON_CANCELLED":                    68,
 		"REASON_SERVER_STOPPING":              69,
 		"REASON_NOTHING_TO_PAY":               70,
+		"REASON_URL_NOT_ALLOWED":              71,
+		"REASON_ENDPOINT_LIMIT":               72,
 	}
 )
 
@@ -407,7 +417,7 @@ var File_firstfix_v1_reason_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xb5\x10\n" +
+	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xec\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x18\n" +
@@ -480,7 +490,9 @@ const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_DEADLINE_EXCEEDED\x10C\x12\x14\n" +
 	"\x10REASON_CANCELLED\x10D\x12\x1a\n" +
 	"\x16REASON_SERVER_STOPPING\x10E\x12\x19\n" +
-	"\x15REASON_NOTHING_TO_PAY\x10FB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x15REASON_NOTHING_TO_PAY\x10F\x12\x1a\n" +
+	"\x16REASON_URL_NOT_ALLOWED\x10G\x12\x19\n" +
+	"\x15REASON_ENDPOINT_LIMIT\x10HB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_reason_proto_rawDescOnce sync.Once
