@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole journey by curl, against a running `make run`: a customer searches,
 # books, moves and cancels; another one books and is served; the verdict of
-# first-time fix; a referral that reaches sales. Needs curl and jq.
+# first-time fix; a referral that reaches sales and the CRM, which tells what became of
+# it. Needs curl, jq and openssl.
 #
 #   . .firstfix/env && docs/journey.sh
 set -euo pipefail
@@ -108,14 +109,34 @@ later "1 hour"
 call POST /v1/fieldwork:uploadEvents "$HIS" "{\"events\": [$events]}" | jq -c '.results[] | .status'
 call GET "/v1/$visit" "$DISPATCHER" | jq '{state, outcome, arriveTime, finishTime}'
 
+step "A CRM gets what changes, and is given a key"
+endpoint=$(call POST "/v1/webhookEndpoints?requestId=$(new)" "$ADMINISTRATOR" "{\"displayName\": \"CRM\", \"url\": \"$CRM\"}")
+jq '{name, url, state, inboxPath: (.inboxPath[:20] + "…")}' <<<"$endpoint"
+key=$(jq -r '.secret | ltrimstr("whsec_")' <<<"$endpoint" | base64 -d | od -An -v -tx1 | tr -d ' \n')
+signature() { openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64; } # of what comes in
+
 step "The technician noticed something: a referral, with the customer's consent"
 referral=$(call POST "/v1/referrals?requestId=$(new)" "$HIS" "{\"visit\": \"$visit\", \"need\": \"The boiler is 22 years old and burns too much\", \"suggestion\": \"A heat pump\", \"urgency\": \"REFERRAL_URGENCY_NORMAL\", \"consentChannel\": \"CONSENT_CHANNEL_PHONE\"}")
 jq '{name, state, owner, acceptDueTime}' <<<"$referral"
 name=$(jq -r .name <<<"$referral")
 accepted=$(call POST "/v1/$name:accept" "$SALES" "{\"etag\": $(jq .etag <<<"$referral"), \"requestId\": \"$(new)\"}")
 jq '{state, acceptTime}' <<<"$accepted"
-won=$(call POST "/v1/$name:recordOutcome" "$SALES" "{\"state\": \"REFERRAL_STATE_WON\", \"value\": {\"currencyCode\": \"USD\", \"units\": \"9400\"}, \"etag\": $(jq .etag <<<"$accepted"), \"requestId\": \"$(new)\"}")
-jq '{state, value, closeTime}' <<<"$won"
+drain
+posts=$(curl -sS "$CRM_PAGE" | jq -c --arg name "$name" '[.posts[] | select(.body.subject == $name)] | sort_by(.body.data.version)')
+jq -r '.[] | "the CRM got version \(.body.data.version): \(.body.data.state), \(.body.data.need)"' <<<"$posts"
+for i in $(seq 0 $(($(jq length <<<"$posts") - 1))); do
+  post=$(jq ".[$i]" <<<"$posts")
+  [ "$(jq -r .signature <<<"$post")" = "v1,$(jq -rj .signed <<<"$post" | signature)" ] || { echo "the signature of $post is not good" >&2; exit 1; }
+done
+echo "$(jq length <<<"$posts") signatures are good"
+
+step "The CRM tells that it was won; the technician hears of it"
+body="{\"type\": \"referral.outcome\", \"data\": {\"referral\": \"$name\", \"state\": \"won\", \"value\": {\"minor\": 940000, \"currency\": \"USD\"}}}"
+message=$(new) at=$(date +%s)
+curl -sS --fail-with-body -X POST "$API$(jq -r .inboxPath <<<"$endpoint")" -d "$body" \
+  -H "webhook-id: $message" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$(printf '%s.%s.%s' "$message" "$at" "$body" | signature)"
+echo
+call GET "/v1/$name" "$SALES" | jq '{state, value, closeTime}'
 call POST /v1/fieldwork:sync "$HIS" '{}' | jq --arg name "$name" '.referrals[] | select(.name == $name) | {feedback, earned, heldBack}'
 
 step "First-time fix: provisional at once, final when the fix window is over"

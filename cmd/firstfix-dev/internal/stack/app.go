@@ -42,6 +42,8 @@ func (s *Stack) Environment() map[string]string {
 		"FIRSTFIX_PUBLIC_URL":       s.apiURL(),
 		"FIRSTFIX_SMTP_ADDRESS":     s.address(portSMTP),
 		"FIRSTFIX_TEXT_WEBHOOK_URL": s.webURL() + "/mailbox/text",
+		"FIRSTFIX_EGRESS_ALLOW":     "127.0.0.0/8", // where the CRM is
+		"FIRSTFIX_EGRESS_CA":        s.path(crmCertificate),
 		"FIRSTFIX_API_URL":          s.apiURL(),
 		"FIRSTFIX_API_GRPC":         s.address(portGRPC),
 		// Domain time may be moved, which no timer hears of; somebody waits for what

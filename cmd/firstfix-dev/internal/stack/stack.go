@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/cluster"
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/crm"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/issuer"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/mailbox"
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/ports"
@@ -24,6 +25,7 @@ const (
 	portHTTP = "http"
 	portWeb  = "web" // issuer, mailbox and control
 	portSMTP = "smtp"
+	portCRM  = "crm"
 )
 
 // Options says what stack to run.
@@ -48,6 +50,7 @@ type Stack struct {
 	servers *Servers
 	issuer  *issuer.Issuer
 	mailbox *mailbox.Mailbox
+	crm     *crm.CRM
 	tenants map[string]tenant // by slug
 	issuers string            // whom serve trusts, as JSON
 	web     *web
@@ -80,6 +83,9 @@ func (s *Stack) start(ctx context.Context) (err error) {
 		return err
 	}
 	if s.issuer, err = issuer.New(s.webURL(), s.path("issuer-key.json")); err != nil {
+		return err
+	}
+	if s.crm, err = crm.New(s.path(crmCertificate)); err != nil {
 		return err
 	}
 	if s.servers, err = StartServers(ctx, s.opts.Dir, s.ports, s.opts.Throwaway, s.say); err != nil {
@@ -132,6 +138,7 @@ func (s *Stack) wishes() map[string]ports.Wish {
 	wishes[portHTTP] = ports.Wish{Preferred: 8081}
 	wishes[portWeb] = ports.Wish{Preferred: 8090, Keep: true} // members' rows name their issuer
 	wishes[portSMTP] = ports.Wish{Preferred: 1025}
+	wishes[portCRM] = ports.Wish{Preferred: 8443, Keep: true} // endpoints name it
 	if s.opts.AnyPort {
 		return AnyPort(wishes)
 	}
@@ -141,7 +148,11 @@ func (s *Stack) wishes() map[string]ports.Wish {
 func (s *Stack) path(name string) string    { return filepath.Join(s.opts.Dir, name) }
 func (s *Stack) address(port string) string { return ports.Address(s.ports[port]) }
 func (s *Stack) webURL() string             { return "http://" + s.address(portWeb) }
+func (s *Stack) crmURL() string             { return "https://" + s.address(portCRM) + "/" }
 func (s *Stack) apiURL() string             { return "http://" + s.address(portHTTP) }
+
+// crmCertificate is the file of the authority that webhooks of this stack trust.
+const crmCertificate = "crm.pem"
 
 // The names of the parts, in status and control.
 const (

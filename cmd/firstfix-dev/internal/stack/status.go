@@ -19,6 +19,8 @@ type Status struct {
 	Control      string            `json:"control"`
 	Mailbox      string            `json:"mailbox"`
 	TextWebhook  string            `json:"text_webhook"`
+	CRM          string            `json:"crm"`      // where webhooks may be sent
+	CRMPage      string            `json:"crm_page"` // what came
 	SMTP         string            `json:"smtp"`
 	Temporal     string            `json:"temporal"`
 	TemporalPage string            `json:"temporal_page"`
@@ -39,6 +41,8 @@ func (s *Stack) Status() Status {
 		Control:      s.webURL() + "/control",
 		Mailbox:      s.webURL() + "/mailbox",
 		TextWebhook:  s.webURL() + "/mailbox/text",
+		CRM:          s.crmURL(),
+		CRMPage:      s.webURL() + "/crm.json",
 		SMTP:         s.address(portSMTP),
 		Temporal:     s.servers.TemporalAddress(),
 		TemporalPage: s.servers.TemporalPage(),
@@ -70,6 +74,8 @@ func (s *Stack) variables() (map[string]string, error) {
 	variables["GRPC"] = status.GRPC
 	variables["CONTROL"] = status.Control
 	variables["MAILBOX"] = status.Mailbox
+	variables["CRM"] = status.CRM
+	variables["CRM_PAGE"] = status.CRMPage
 	variables["ISSUER"] = status.Issuers[SampleTenant]
 	variables["TENANT"] = status.Tenants[SampleTenant]
 	variables["BOOKING_SITE"] = status.BookingSites[SampleTenant]
@@ -114,6 +120,7 @@ func (s *Stack) Describe(out io.Writer, variablesPath string) error {
 		{"HTTP", status.HTTP},
 		{"gRPC", status.GRPC},
 		{"Mailbox", status.Mailbox},
+		{"CRM", status.CRMPage},
 		{"Temporal", status.TemporalPage},
 		{"Control", status.Control + "/status"},
 	} {

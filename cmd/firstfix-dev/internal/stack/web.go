@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,14 +17,14 @@ import (
 	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/process"
 )
 
-// web is what the stack itself serves: issuer, mailbox and control over HTTP,
-// and the mail server.
+// web is what the stack itself serves: issuer, mailbox and control over HTTP, the
+// mail server, and the CRM.
 type web struct {
 	server   *http.Server
-	stopMail context.CancelFunc
+	stop     context.CancelFunc // of mail server and CRM
 	database *pgxpool.Pool
 	failed   chan error // receives why one of the servers ended by itself
-	mailDone chan struct{}
+	done     sync.WaitGroup
 }
 
 // startWeb listens and serves. It comes before serve, which discovers its
@@ -48,36 +49,46 @@ func (s *Stack) startWeb(ctx context.Context) (*web, error) {
 		pool.Close()
 		return nil, errors.Join(fmt.Errorf("listen for mail: %w", err), pages.Close())
 	}
+	leads, err := net.Listen("tcp", s.address(portCRM))
+	if err != nil {
+		pool.Close()
+		return nil, errors.Join(fmt.Errorf("listen for the CRM: %w", err), pages.Close(), mails.Close())
+	}
 	mux := http.NewServeMux()
 	s.issuer.Register(mux)
 	s.mailbox.Register(mux)
+	s.crm.Register(mux)
 	(&control.Control{Parts: s.controlled(), Status: func() any { return s.Status() }, Database: pool}).Register(mux)
 
-	mailCtx, stopMail := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w := &web{
 		server:   &http.Server{Handler: loopbackOnly(mux), ReadHeaderTimeout: 10 * time.Second},
-		stopMail: stopMail,
+		stop:     stop,
 		database: pool,
-		failed:   make(chan error, 2),
-		mailDone: make(chan struct{}),
+		failed:   make(chan error, 3),
 	}
 	go func() {
 		if err := w.server.Serve(pages); !errors.Is(err, http.ErrServerClosed) {
 			w.failed <- fmt.Errorf("serve issuer, mailbox and control: %w", err)
 		}
 	}()
-	go func() {
-		defer close(w.mailDone)
-		if err := s.mailbox.ServeSMTP(mailCtx, mails); err != nil {
-			w.failed <- err
-		}
-	}()
+	w.serve(func() error { return s.mailbox.ServeSMTP(running, mails) })
+	w.serve(func() error { return s.crm.Serve(running, leads) })
 	return w, nil
 }
 
+// serve runs a server until it is stopped.
+func (w *web) serve(run func() error) {
+	w.done.Go(func() {
+		if err := run(); err != nil {
+			w.failed <- err
+		}
+	})
+}
+
 func (w *web) close() error {
-	w.stopMail()
-	<-w.mailDone
+	w.stop()
+	w.done.Wait()
 	err := w.server.Close()
 	w.database.Close()
 	return err
