@@ -24,16 +24,17 @@ import (
 type commands struct {
 	config
 
-	Serve   serveCommand    `cmd:"" help:"Serve gRPC and HTTP/JSON."`
-	Work    workCommand     `cmd:"" help:"Run what happens by itself: workflows, reminders, messages, plans."`
-	Migrate migrateCommand  `cmd:"" help:"Bring the database's schema up to date."`
-	Tenant  tenantCommands  `cmd:"" help:"Tenants of this installation."`
-	Sample  sampleCommand   `cmd:"" help:"Load a generated city through the public API."`
-	Import  importCommand   `cmd:"" help:"Import a city's requests through the public API."`
-	Payroll payrollCommands `cmd:"" help:"Pay out what referrals earned."`
-	Solve   solveCommand    `cmd:"" help:"Plan a problem from a file."`
-	Replay  replayCommand   `cmd:"" help:"Play real days through the public API and report."`
-	Version versionCommand  `cmd:"" help:"Print the version."`
+	Serve     serveCommand     `cmd:"" help:"Serve gRPC and HTTP/JSON."`
+	Work      workCommand      `cmd:"" help:"Run what happens by itself: workflows, reminders, messages, plans."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database's schema up to date."`
+	Tenant    tenantCommands   `cmd:"" help:"Tenants of this installation."`
+	Sample    sampleCommand    `cmd:"" help:"Load a generated city through the public API."`
+	Import    importCommand    `cmd:"" help:"Import a city's requests through the public API."`
+	Payroll   payrollCommands  `cmd:"" help:"Pay out what referrals earned."`
+	Referrals referralsCommand `cmd:"" help:"List referrals, or export them as CSV."`
+	Solve     solveCommand     `cmd:"" help:"Plan a problem from a file."`
+	Replay    replayCommand    `cmd:"" help:"Play real days through the public API and report."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 func main() {
