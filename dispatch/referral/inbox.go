@@ -130,10 +130,7 @@ func (t Told) apply(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, to
 	r.State = to
 	switch to {
 	case dispatch.ReferralAccepted:
-		r.AcceptedAt = now
-		if r.Owner == "" {
-			r.Owner = actor
-		}
+		r.AcceptedAt = now // by the owner whom it was given to, or by nobody who is paid for it
 	default:
 		reason = t.Outcome.Reason
 		r.StateReason = reason
