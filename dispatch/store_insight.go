@@ -16,6 +16,9 @@ type InsightTx interface {
 	// CountFixes counts verdicts by service and length of the window.
 	CountFixes(ctx context.Context, s Scope, service ServiceID) ([]FixCounts, error)
 	CountReferralStates(ctx context.Context, s Scope) (map[ReferralState]int64, error)
+	// FunnelReferrals says how referrals logged in the period fared, by what they are
+	// divided by, and all together last.
+	FunnelReferrals(ctx context.Context, s Scope, by ReferralGrouping) ([]ReferralFunnel, error)
 	CountDeliveries(ctx context.Context, s Scope) ([]DeliveryCount, error)
 	// CountDoubleBookings counts pairs of commitments of one technician that
 	// overlap without having been allowed to.
@@ -56,6 +59,41 @@ type FixCounts struct {
 	NotCounted int64
 	// Provisional is how many of Fixed and Repeated may still change.
 	Provisional int64
+}
+
+// ReferralGrouping is what referrals are divided by.
+type ReferralGrouping string
+
+// The groupings.
+const (
+	ReferralsTogether    ReferralGrouping = ""
+	ReferralsByService   ReferralGrouping = "service"
+	ReferralsByTerritory ReferralGrouping = "territory"
+)
+
+// ReferralStages are the stages after logging, in order.
+func ReferralStages() []ReferralState {
+	return []ReferralState{ReferralAccepted, ReferralContacted, ReferralQualified, ReferralQuoted, ReferralWon}
+}
+
+// ReferralFunnel is how referrals fared; duplicates stand aside.
+type ReferralFunnel struct {
+	Key        string // id of the service or territory, "" for none
+	Total      bool   // all together
+	Logged     int64
+	Duplicates int64
+	// Reached and Decided are by stage: those that came at least so far, and those that
+	// came to the stage before and have gone on from it or ended there.
+	Reached, Decided    []int64
+	ToAccept, ToContact Speed
+	WonValue            int64 // minor units, of what was not reversed
+	Pay                 int64 // minor units, paid out or to be paid
+}
+
+// Speed is how long something took.
+type Speed struct {
+	Count               int64
+	Median, NinthDecile time.Duration // 0 if Count is
 }
 
 // DeliveryCount is how many messages of a kind came to an end.

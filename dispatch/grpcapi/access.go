@@ -106,8 +106,9 @@ var access = map[string]rule{
 	pb.DispatchService_ImportRequests_FullMethodName:  to(administrator).within(longCap),
 	pb.DispatchService_GetOperation_FullMethodName:    to(dispatcher, administrator),
 
-	pb.InsightService_GetServiceLevels_FullMethodName: to(dispatcher, sales, administrator),
-	pb.InsightService_GetFirstTimeFix_FullMethodName:  to(dispatcher, sales, administrator),
+	pb.InsightService_GetServiceLevels_FullMethodName:    to(dispatcher, sales, administrator),
+	pb.InsightService_GetFirstTimeFix_FullMethodName:     to(dispatcher, sales, administrator),
+	pb.InsightService_GetReferralMeasures_FullMethodName: to(sales, administrator),
 
 	pb.PayService_CreateIncentiveRule_FullMethodName: to(administrator),
 	pb.PayService_GetIncentiveRule_FullMethodName:    to(technician, sales, administrator),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/type/interval"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/insight"
@@ -70,6 +71,56 @@ func (s insightServer) GetFirstTimeFix(ctx context.Context, req *pb.GetFirstTime
 		return nil, err
 	}
 	return &pb.FirstTimeFixReport{Period: req.GetPeriod(), Figures: fixRatesOf(rates)}, nil
+}
+
+var referralGroupings = map[int32]dispatch.ReferralGrouping{
+	int32(pb.ReferralGrouping_REFERRAL_GROUPING_UNSPECIFIED): dispatch.ReferralsTogether,
+	int32(pb.ReferralGrouping_REFERRAL_GROUPING_SERVICE):     dispatch.ReferralsByService,
+	int32(pb.ReferralGrouping_REFERRAL_GROUPING_TERRITORY):   dispatch.ReferralsByTerritory,
+}
+
+// GetReferralMeasures implements InsightService.
+func (s insightServer) GetReferralMeasures(ctx context.Context, req *pb.GetReferralMeasuresRequest) (*pb.ReferralMeasures, error) {
+	scope, err := parseScope(req.GetPeriod(), req.GetPlanningArea())
+	if err != nil {
+		return nil, err
+	}
+	by := referralGroupings[int32(req.GetGroupBy())]
+	measures, err := s.insight.GetReferralMeasures(ctx, callOf(ctx), scope, by)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.ReferralMeasures{Period: req.GetPeriod()}
+	for _, f := range measures.Figures {
+		figure := &pb.ReferralFunnel{
+			Total: f.Total, Logged: f.Logged, Duplicates: f.Duplicates, ToAccept: speedOf(f.ToAccept), ToContact: speedOf(f.ToContact),
+			WonValue: moneyOf(dispatch.Money{Minor: f.WonValue, Currency: measures.Currency}),
+			Pay:      moneyOf(dispatch.Money{Minor: f.Pay, Currency: measures.Currency}),
+		}
+		switch by {
+		case dispatch.ReferralsByService:
+			figure.Service = slugName("services", f.Key)
+		case dispatch.ReferralsByTerritory:
+			figure.Territory = slugName("territories", f.Key)
+		case dispatch.ReferralsTogether:
+		}
+		for i, state := range dispatch.ReferralStages() {
+			figure.Stages = append(figure.Stages, &pb.ReferralStage{
+				State: numberOf[pb.ReferralState](referralStates, state), Reached: f.Reached[i], Decided: f.Decided[i],
+				Rate: f.Rates[i].Rate, RateLow: f.Rates[i].Low, RateHigh: f.Rates[i].High,
+			})
+		}
+		out.Figures = append(out.Figures, figure)
+	}
+	return out, nil
+}
+
+func speedOf(s dispatch.Speed) *pb.ReferralSpeed {
+	out := &pb.ReferralSpeed{Count: s.Count}
+	if s.Count > 0 {
+		out.Median, out.NinthDecile = durationpb.New(s.Median), durationpb.New(s.NinthDecile)
+	}
+	return out
 }
 
 func parseScope(period *interval.Interval, area string) (s dispatch.Scope, err error) {

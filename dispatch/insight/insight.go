@@ -96,6 +96,57 @@ func (i *Insight) GetFirstTimeFix(ctx context.Context, call dispatch.Call, scope
 	return out, err
 }
 
+// ReferralMeasures is how referrals fared, with what is known of each stage.
+type ReferralMeasures struct {
+	Currency string // of all amounts
+	Figures  []ReferralFigure
+}
+
+// ReferralFigure is a funnel with the rates of its stages.
+type ReferralFigure struct {
+	dispatch.ReferralFunnel
+	Rates []StageRate // of dispatch.ReferralStages
+}
+
+// StageRate is the share of those decided at a stage that went on to it.
+type StageRate struct {
+	Rate      float64
+	Low, High float64 // the 95 % interval (Wilson)
+}
+
+// GetReferralMeasures measures the referrals that were logged in a period.
+func (i *Insight) GetReferralMeasures(ctx context.Context, call dispatch.Call, scope dispatch.Scope, by dispatch.ReferralGrouping) (ReferralMeasures, error) {
+	var out ReferralMeasures
+	err := i.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
+		if err := knownArea(ctx, tx, scope); err != nil {
+			return err
+		}
+		tenant, err := tx.GetTenant(ctx)
+		if err != nil {
+			return err
+		}
+		funnels, err := tx.FunnelReferrals(ctx, scope, by)
+		out = ReferralMeasures{Currency: tenant.Currency}
+		for _, f := range funnels {
+			if by == dispatch.ReferralsTogether && !f.Total {
+				continue
+			}
+			figure := ReferralFigure{ReferralFunnel: f}
+			for stage, reached := range f.Reached {
+				rate := StageRate{}
+				if f.Decided[stage] > 0 {
+					rate.Rate = float64(reached) / float64(f.Decided[stage])
+				}
+				rate.Low, rate.High = Wilson(reached, f.Decided[stage])
+				figure.Rates = append(figure.Rates, rate)
+			}
+			out.Figures = append(out.Figures, figure)
+		}
+		return err
+	})
+	return out, err
+}
+
 func knownArea(ctx context.Context, tx dispatch.Tx, s dispatch.Scope) error {
 	if s.PlanningArea == "" {
 		return nil

@@ -126,6 +126,59 @@ func (t *tx) CountReferralStates(ctx context.Context, s dispatch.Scope) (map[dis
 	return tally[dispatch.ReferralState](ctx, t, countReferralStatesSQL, scopeArgs(s))
 }
 
+// How far a referral came is the furthest stage of its moves; what it cost is what the
+// ledger has given its payees. Stages are numbered from 0, logged, to 5, won.
+const funnelReferralsSQL = `
+WITH logged AS (
+	SELECT r.duplicate_of IS NOT NULL AS duplicate, r.state, r.value_minor, r.logged_at, r.accepted_at, r.contacted_at,
+		CASE @by WHEN 'service' THEN coalesce(r.service_id, '') WHEN 'territory' THEN coalesce(p.territory_id, '') ELSE '' END AS key,
+		coalesce((
+			SELECT max(array_position(ARRAY['accepted', 'contacted', 'qualified', 'quoted', 'won'], m.to_state)) FROM referral_moves m
+			WHERE m.tenant_id = @tenant AND m.referral_id = r.id), 0) AS stage,
+		r.state IN ('lost', 'declined', 'expired') AS ended,
+		(SELECT s.state <> 'reversed' FROM sales s WHERE s.tenant_id = @tenant AND s.referral_id = r.id) AS stands,
+		coalesce((
+			SELECT sum(e.amount_minor) FROM pay_entries e
+			WHERE e.tenant_id = @tenant AND e.referral_id = r.id AND e.account = 'payable'), 0) AS pay
+	FROM referrals r
+	JOIN work_orders w ON w.tenant_id = @tenant AND w.id = r.work_order_id
+	JOIN sites p ON p.tenant_id = @tenant AND p.id = r.site_id
+	WHERE r.tenant_id = @tenant AND r.logged_at >= @from AND r.logged_at < @to
+		AND (@area = '' OR w.planning_area_id = @area)
+), own AS (
+	SELECT *, extract(epoch FROM accepted_at - logged_at) AS accepted_after, extract(epoch FROM contacted_at - logged_at) AS contacted_after
+	FROM logged WHERE NOT duplicate
+)
+SELECT coalesce(key, ''), grouping(key) = 1, count(*), (SELECT count(*) FROM logged d WHERE d.duplicate AND (grouping(own.key) = 1 OR d.key = own.key)),
+	ARRAY[count(*) FILTER (WHERE stage >= 1), count(*) FILTER (WHERE stage >= 2), count(*) FILTER (WHERE stage >= 3),
+		count(*) FILTER (WHERE stage >= 4), count(*) FILTER (WHERE stage >= 5)],
+	ARRAY[count(*) FILTER (WHERE stage >= 1 OR ended), count(*) FILTER (WHERE stage >= 2 OR stage = 1 AND ended),
+		count(*) FILTER (WHERE stage >= 3 OR stage = 2 AND ended), count(*) FILTER (WHERE stage >= 4 OR stage = 3 AND ended),
+		count(*) FILTER (WHERE stage >= 5 OR stage = 4 AND ended)],
+	count(accepted_after), coalesce(percentile_disc(0.5) WITHIN GROUP (ORDER BY accepted_after), 0)::bigint,
+	coalesce(percentile_disc(0.9) WITHIN GROUP (ORDER BY accepted_after), 0)::bigint,
+	count(contacted_after), coalesce(percentile_disc(0.5) WITHIN GROUP (ORDER BY contacted_after), 0)::bigint,
+	coalesce(percentile_disc(0.9) WITHIN GROUP (ORDER BY contacted_after), 0)::bigint,
+	coalesce(sum(value_minor) FILTER (WHERE stands), 0)::bigint, coalesce(sum(pay), 0)::bigint
+FROM own
+GROUP BY GROUPING SETS ((key), ())
+ORDER BY grouping(key), key`
+
+// FunnelReferrals implements dispatch.InsightTx.
+func (t *tx) FunnelReferrals(ctx context.Context, s dispatch.Scope, by dispatch.ReferralGrouping) ([]dispatch.ReferralFunnel, error) {
+	args := scopeArgs(s)
+	args["by"] = by
+	return many(ctx, t, funnelReferralsSQL, args, func(row pgx.CollectableRow) (dispatch.ReferralFunnel, error) {
+		var f dispatch.ReferralFunnel
+		var acceptHalf, acceptNine, contactHalf, contactNine int64
+		err := row.Scan(&f.Key, &f.Total, &f.Logged, &f.Duplicates, &f.Reached, &f.Decided,
+			&f.ToAccept.Count, &acceptHalf, &acceptNine, &f.ToContact.Count, &contactHalf, &contactNine, &f.WonValue, &f.Pay)
+		f.ToAccept.Median, f.ToAccept.NinthDecile = fromSeconds(acceptHalf), fromSeconds(acceptNine)
+		f.ToContact.Median, f.ToContact.NinthDecile = fromSeconds(contactHalf), fromSeconds(contactNine)
+		return f, err
+	})
+}
+
 // Whose area a message belongs to is looked up only where an area is asked for.
 const countDeliveriesSQL = `
 SELECT d.template, d.state, count(*)

@@ -25,24 +25,29 @@ var File_firstfix_v1_insight_service_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_insight_service_proto_rawDesc = "" +
 	"\n" +
-	"!firstfix/v1/insight_service.proto\x12\vfirstfix.v1\x1a firstfix/v1/service_levels.proto\x1a\x1cgoogle/api/annotations.proto2\xf4\x01\n" +
+	"!firstfix/v1/insight_service.proto\x12\vfirstfix.v1\x1a#firstfix/v1/referral_measures.proto\x1a firstfix/v1/service_levels.proto\x1a\x1cgoogle/api/annotations.proto2\xf1\x02\n" +
 	"\x0eInsightService\x12o\n" +
 	"\x10GetServiceLevels\x12$.firstfix.v1.GetServiceLevelsRequest\x1a\x1a.firstfix.v1.ServiceLevels\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/serviceLevels\x12q\n" +
-	"\x0fGetFirstTimeFix\x12#.firstfix.v1.GetFirstTimeFixRequest\x1a\x1f.firstfix.v1.FirstTimeFixReport\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/firstTimeFixB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x0fGetFirstTimeFix\x12#.firstfix.v1.GetFirstTimeFixRequest\x1a\x1f.firstfix.v1.FirstTimeFixReport\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/firstTimeFix\x12{\n" +
+	"\x13GetReferralMeasures\x12'.firstfix.v1.GetReferralMeasuresRequest\x1a\x1d.firstfix.v1.ReferralMeasures\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/referralMeasuresB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var file_firstfix_v1_insight_service_proto_goTypes = []any{
-	(*GetServiceLevelsRequest)(nil), // 0: firstfix.v1.GetServiceLevelsRequest
-	(*GetFirstTimeFixRequest)(nil),  // 1: firstfix.v1.GetFirstTimeFixRequest
-	(*ServiceLevels)(nil),           // 2: firstfix.v1.ServiceLevels
-	(*FirstTimeFixReport)(nil),      // 3: firstfix.v1.FirstTimeFixReport
+	(*GetServiceLevelsRequest)(nil),    // 0: firstfix.v1.GetServiceLevelsRequest
+	(*GetFirstTimeFixRequest)(nil),     // 1: firstfix.v1.GetFirstTimeFixRequest
+	(*GetReferralMeasuresRequest)(nil), // 2: firstfix.v1.GetReferralMeasuresRequest
+	(*ServiceLevels)(nil),              // 3: firstfix.v1.ServiceLevels
+	(*FirstTimeFixReport)(nil),         // 4: firstfix.v1.FirstTimeFixReport
+	(*ReferralMeasures)(nil),           // 5: firstfix.v1.ReferralMeasures
 }
 var file_firstfix_v1_insight_service_proto_depIdxs = []int32{
 	0, // 0: firstfix.v1.InsightService.GetServiceLevels:input_type -> firstfix.v1.GetServiceLevelsRequest
 	1, // 1: firstfix.v1.InsightService.GetFirstTimeFix:input_type -> firstfix.v1.GetFirstTimeFixRequest
-	2, // 2: firstfix.v1.InsightService.GetServiceLevels:output_type -> firstfix.v1.ServiceLevels
-	3, // 3: firstfix.v1.InsightService.GetFirstTimeFix:output_type -> firstfix.v1.FirstTimeFixReport
-	2, // [2:4] is the sub-list for method output_type
-	0, // [0:2] is the sub-list for method input_type
+	2, // 2: firstfix.v1.InsightService.GetReferralMeasures:input_type -> firstfix.v1.GetReferralMeasuresRequest
+	3, // 3: firstfix.v1.InsightService.GetServiceLevels:output_type -> firstfix.v1.ServiceLevels
+	4, // 4: firstfix.v1.InsightService.GetFirstTimeFix:output_type -> firstfix.v1.FirstTimeFixReport
+	5, // 5: firstfix.v1.InsightService.GetReferralMeasures:output_type -> firstfix.v1.ReferralMeasures
+	3, // [3:6] is the sub-list for method output_type
+	0, // [0:3] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
@@ -53,6 +58,7 @@ func file_firstfix_v1_insight_service_proto_init() {
 	if File_firstfix_v1_insight_service_proto != nil {
 		return
 	}
+	file_firstfix_v1_referral_measures_proto_init()
 	file_firstfix_v1_service_levels_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

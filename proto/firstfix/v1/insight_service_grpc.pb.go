@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	InsightService_GetServiceLevels_FullMethodName = "/firstfix.v1.InsightService/GetServiceLevels"
-	InsightService_GetFirstTimeFix_FullMethodName  = "/firstfix.v1.InsightService/GetFirstTimeFix"
+	InsightService_GetServiceLevels_FullMethodName    = "/firstfix.v1.InsightService/GetServiceLevels"
+	InsightService_GetFirstTimeFix_FullMethodName     = "/firstfix.v1.InsightService/GetFirstTimeFix"
+	InsightService_GetReferralMeasures_FullMethodName = "/firstfix.v1.InsightService/GetReferralMeasures"
 )
 
 // InsightServiceClient is the client API for InsightService service.
@@ -34,6 +35,9 @@ type InsightServiceClient interface {
 	GetServiceLevels(ctx context.Context, in *GetServiceLevelsRequest, opts ...grpc.CallOption) (*ServiceLevels, error)
 	// Says how often the first visit was enough, by service and window.
 	GetFirstTimeFix(ctx context.Context, in *GetFirstTimeFixRequest, opts ...grpc.CallOption) (*FirstTimeFixReport, error)
+	// Says what became of referrals: how many went on from each stage, how fast sales
+	// was, what they brought and cost.
+	GetReferralMeasures(ctx context.Context, in *GetReferralMeasuresRequest, opts ...grpc.CallOption) (*ReferralMeasures, error)
 }
 
 type insightServiceClient struct {
@@ -64,6 +68,16 @@ func (c *insightServiceClient) GetFirstTimeFix(ctx context.Context, in *GetFirst
 	return out, nil
 }
 
+func (c *insightServiceClient) GetReferralMeasures(ctx context.Context, in *GetReferralMeasuresRequest, opts ...grpc.CallOption) (*ReferralMeasures, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReferralMeasures)
+	err := c.cc.Invoke(ctx, InsightService_GetReferralMeasures_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // InsightServiceServer is the server API for InsightService service.
 // All implementations must embed UnimplementedInsightServiceServer
 // for forward compatibility.
@@ -75,6 +89,9 @@ type InsightServiceServer interface {
 	GetServiceLevels(context.Context, *GetServiceLevelsRequest) (*ServiceLevels, error)
 	// Says how often the first visit was enough, by service and window.
 	GetFirstTimeFix(context.Context, *GetFirstTimeFixRequest) (*FirstTimeFixReport, error)
+	// Says what became of referrals: how many went on from each stage, how fast sales
+	// was, what they brought and cost.
+	GetReferralMeasures(context.Context, *GetReferralMeasuresRequest) (*ReferralMeasures, error)
 	mustEmbedUnimplementedInsightServiceServer()
 }
 
@@ -90,6 +107,9 @@ func (UnimplementedInsightServiceServer) GetServiceLevels(context.Context, *GetS
 }
 func (UnimplementedInsightServiceServer) GetFirstTimeFix(context.Context, *GetFirstTimeFixRequest) (*FirstTimeFixReport, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetFirstTimeFix not implemented")
+}
+func (UnimplementedInsightServiceServer) GetReferralMeasures(context.Context, *GetReferralMeasuresRequest) (*ReferralMeasures, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetReferralMeasures not implemented")
 }
 func (UnimplementedInsightServiceServer) mustEmbedUnimplementedInsightServiceServer() {}
 func (UnimplementedInsightServiceServer) testEmbeddedByValue()                        {}
@@ -148,6 +168,24 @@ func _InsightService_GetFirstTimeFix_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InsightService_GetReferralMeasures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetReferralMeasuresRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InsightServiceServer).GetReferralMeasures(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InsightService_GetReferralMeasures_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InsightServiceServer).GetReferralMeasures(ctx, req.(*GetReferralMeasuresRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // InsightService_ServiceDesc is the grpc.ServiceDesc for InsightService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +200,10 @@ var InsightService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetFirstTimeFix",
 			Handler:    _InsightService_GetFirstTimeFix_Handler,
+		},
+		{
+			MethodName: "GetReferralMeasures",
+			Handler:    _InsightService_GetReferralMeasures_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
