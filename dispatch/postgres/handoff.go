@@ -229,8 +229,23 @@ SELECT e.tenant_id, e.id, (
 FROM webhook_endpoints e
 WHERE e.state = 'enabled' AND (e.rests_until IS NULL OR e.rests_until <= (SELECT domain_now()))`
 
+// Endpoints with the fewest posts under way come first, then those that have waited
+// longest: where there is little room, none takes it all. No more rows are locked than
+// could be claimed.
 const claimWebhooksSQL = `
-WITH ready AS (` + readyEndpoints + `),
+WITH ready AS (
+	SELECT e.tenant_id, e.id, e.under_way, first.due_at
+	FROM (` + readyEndpoints + `) e
+	CROSS JOIN LATERAL (
+		SELECT p.due_at
+		FROM webhook_deliveries p
+		WHERE p.tenant_id = e.tenant_id AND p.endpoint_id = e.id AND p.state = 'pending' AND p.due_at <= (SELECT domain_now())
+		  AND (p.leased_until IS NULL OR p.leased_until <= clock_timestamp())
+		ORDER BY p.due_at, p.id
+		LIMIT 1) first
+	WHERE e.under_way < @per_endpoint
+	ORDER BY e.under_way, first.due_at
+	LIMIT @limit),
 due AS (
 	SELECT d.tenant_id, d.id
 	FROM ready e
@@ -240,8 +255,9 @@ due AS (
 		WHERE p.tenant_id = e.tenant_id AND p.endpoint_id = e.id AND p.state = 'pending' AND p.due_at <= (SELECT domain_now())
 		  AND (p.leased_until IS NULL OR p.leased_until <= clock_timestamp())
 		ORDER BY p.due_at, p.id
-		LIMIT greatest(@per_endpoint - e.under_way, 0)
+		LIMIT @per_endpoint - e.under_way
 		FOR UPDATE SKIP LOCKED) d
+	ORDER BY e.under_way, e.due_at
 	LIMIT @limit)
 UPDATE webhook_deliveries d
 SET lease = @lease, leased_until = clock_timestamp() + @length, attempts = d.attempts + 1

@@ -223,6 +223,37 @@ func TestSettleIsFenced(t *testing.T) {
 	}
 }
 
+// Where there is room for one post at a time, endpoints take turns: none that has much
+// to be told holds up one that has little (P8).
+func TestEndpointsTakeTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	endpoints := map[dispatch.WebhookEndpointID]int{}
+	for i := range 3 {
+		w.endpoint(t, fmt.Sprintf("crm-%d", i))
+	}
+	for range 4 { // 8 deliveries each
+		w.log(t, 0, noticed(w.visit(t, 0, w.customer(t, nil))))
+	}
+	for turn := range dispatch.WebhooksPerEndpoint {
+		for range 3 {
+			leased, err := w.Store.ClaimWebhooks(t.Context(), 1, time.Minute)
+			if err != nil || len(leased) != 1 {
+				t.Fatal(leased, err)
+			}
+			endpoints[leased[0].Endpoint]++
+		}
+		for id, n := range endpoints {
+			if n != turn+1 || len(endpoints) != 3 {
+				t.Errorf("after %d turns %s has had %d", turn+1, id, n)
+			}
+		}
+	}
+	if leased, err := w.Store.ClaimWebhooks(t.Context(), 1, time.Minute); err != nil || len(leased) != 0 {
+		t.Errorf("claimed %v, %v; all have four under way", leased, err)
+	}
+}
+
 // An endpoint that answers nobody rests, longer each time, and is found well by its
 // first answer; one that asks to be left alone is, for a day at most.
 func TestEndpointsRest(t *testing.T) {
