@@ -100,6 +100,9 @@ func TestEgressOfAnIntranet(t *testing.T) {
 		"127.0.0.1:443":           false,
 		"93.184.215.14:443":       true,
 		"93.184.215.14:9443":      false,
+		// A public address as a network without IPv4 sees it (RFC 6052), and an inner one.
+		"[64:ff9b::5db8:d70e]:443": true,
+		"[64:ff9b::a00:1]:443":     false,
 	} {
 		if got := egress.PermitsDial(netip.MustParseAddrPort(to)); got != want {
 			t.Errorf("dial %s: %v, expected %v", to, got, want)
