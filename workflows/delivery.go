@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -21,11 +20,6 @@ const (
 	sendBatch = 16 // messages at once, per channel
 	sendTime  = 20 * time.Second
 	sendLease = 60 * time.Second
-	// Attempts double their distance, in domain time, until the message is given
-	// up: three days span a weekend without the provider's staff.
-	firstResend  = 30 * time.Second
-	latestResend = 6 * time.Hour
-	giveUpAfter  = 72 * time.Hour
 )
 
 // Sender sends the messages whose time has come: it reads whom and what about
@@ -124,8 +118,8 @@ func (s *Sender) settle(ctx context.Context, d dispatch.LeasedDelivery, result o
 			if err != nil {
 				return err
 			}
-			settled.DueAt = now.Add(jitter(backoff(firstResend, latestResend, d.Attempts)))
-			if settled.DueAt.Sub(d.CreatedAt) > giveUpAfter {
+			settled.DueAt = now.Add(dispatch.RetryIn(d.Attempts))
+			if settled.DueAt.Sub(d.CreatedAt) > dispatch.RetryFor {
 				settled.State, settled.Reason = dispatch.DeliveryDead, "given up after three days: "+result.reason
 			}
 		}
@@ -136,11 +130,6 @@ func (s *Sender) settle(ctx context.Context, d dispatch.LeasedDelivery, result o
 		return settled, false, fmt.Errorf("settle %s: %w", d.ID.Name(), err)
 	}
 	return settled, held, nil
-}
-
-// jitter spreads what failed together, by up to a fifth.
-func jitter(d time.Duration) time.Duration {
-	return d + rand.N(d/5) //nolint:gosec // jitter needs no secrecy
 }
 
 func (s *Sender) log(ctx context.Context, d dispatch.LeasedDelivery, held bool, took time.Duration, err error) {

@@ -275,7 +275,7 @@ func TestAProviderThatFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := min(firstResend<<(state.Attempts-1), latestResend)
+		want := min(dispatch.FirstRetry<<(state.Attempts-1), dispatch.LatestRetry)
 		if gap := due[0].Sub(now); gap < want || gap > want*6/5 {
 			t.Errorf("attempt %d is followed by the next one after %s, want %s and up to a fifth", state.Attempts, gap, want)
 		}

@@ -51,14 +51,3 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	}
 }
-
-// backoff doubles from first with every attempt up to most.
-func backoff(first, most time.Duration, attempt int) time.Duration {
-	for range attempt - 1 {
-		if first >= most/2 {
-			return most
-		}
-		first *= 2
-	}
-	return min(first, most)
-}

@@ -194,7 +194,7 @@ func (r *Relay) settle(ctx context.Context, parcels []*parcel, outage error) (in
 		}
 		p.LastError, p.RetryIn = clip(p.err.Error()), outageRetry
 		if !isOutage(p.err) {
-			p.RetryIn = backoff(firstRetry, latestRetry, p.Attempts)
+			p.RetryIn = dispatch.Backoff(firstRetry, latestRetry, p.Attempts)
 			r.Log.ErrorContext(ctx, "notice could not be delivered", "notice", p.ID, "tenant", p.Tenant, "kind", p.Kind,
 				"attempts", p.Attempts, "again_in", p.RetryIn, "error", p.err)
 		}

@@ -79,7 +79,7 @@ func TestTheTrimmerKeepsWhatIsYoung(t *testing.T) {
 func TestLoopsBackOff(t *testing.T) {
 	t.Parallel()
 	for attempt, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 7: time.Minute, 1000: time.Minute} {
-		if got := backoff(time.Second, time.Minute, attempt); got != want {
+		if got := dispatch.Backoff(time.Second, time.Minute, attempt); got != want {
 			t.Errorf("attempt %d waits %s, want %s", attempt, got, want)
 		}
 	}

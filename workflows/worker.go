@@ -73,7 +73,7 @@ func (w *Workers) Run(ctx context.Context) {
 		if time.Since(begun) > time.Minute {
 			attempt = 1
 		}
-		again := backoff(startRetry, latestStart, attempt)
+		again := dispatch.Backoff(startRetry, latestStart, attempt)
 		w.Log.WarnContext(ctx, "temporal workers do not run and will start again", "again_in", again, "error", err)
 		pause(ctx, again)
 	}
@@ -221,7 +221,7 @@ func (w *Workers) becomeCurrent(ctx context.Context) {
 		if attempt%10 == 0 {
 			w.Log.WarnContext(ctx, "build is not the current version yet", "build_id", w.BuildID, "error", err)
 		}
-		pause(ctx, backoff(50*time.Millisecond, 2*time.Second, attempt))
+		pause(ctx, dispatch.Backoff(50*time.Millisecond, 2*time.Second, attempt))
 	}
 }
 

@@ -120,10 +120,15 @@ func checkAddress(variable, address string) []error {
 
 // proxies reads FIRSTFIX_TRUSTED_PROXIES.
 func (c *config) proxies() (networks []netip.Prefix, faults []error) {
-	for _, text := range c.TrustedProxies {
+	return parseNetworks("FIRSTFIX_TRUSTED_PROXIES", c.TrustedProxies)
+}
+
+// parseNetworks reads the list of a variable.
+func parseNetworks(variable string, texts []string) (networks []netip.Prefix, faults []error) {
+	for _, text := range texts {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			faults = append(faults, fault("FIRSTFIX_TRUSTED_PROXIES", "%q is not a network, expected e.g. 10.0.0.0/8", text)...)
+			faults = append(faults, fault(variable, "%q is not a network, expected e.g. 10.0.0.0/8", text)...)
 			continue
 		}
 		networks = append(networks, network)
@@ -133,14 +138,7 @@ func (c *config) proxies() (networks []netip.Prefix, faults []error) {
 
 // egress is where webhooks of tenants may go.
 func (c *config) egress() (out dispatch.Egress, faults []error) {
-	for _, text := range c.EgressAllow {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			faults = append(faults, fault("FIRSTFIX_EGRESS_ALLOW", "%q is not a network, expected e.g. 10.20.0.0/16", text)...)
-			continue
-		}
-		out.Allowed = append(out.Allowed, network.Masked())
-	}
+	out.Allowed, faults = parseNetworks("FIRSTFIX_EGRESS_ALLOW", c.EgressAllow)
 	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
 		out.Self = []string{strings.ToLower(u.Hostname())}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/type/money"
 
+	"github.com/firstfix/firstfix/cmd/internal/sample"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -92,15 +93,13 @@ func (c *payrollListCommand) Run(ctx context.Context, s *streams) error {
 	defer conn.Close()
 	api := pb.NewPayServiceClient(conn)
 	var all []*pb.Payroll
-	for token := ""; ; {
+	err = sample.Pages(func(token string) (string, error) {
 		page, err := api.ListPayrolls(ctx, &pb.ListPayrollsRequest{PageSize: 1000, PageToken: token})
-		if err != nil {
-			return said(err)
-		}
 		all = append(all, page.GetPayrolls()...)
-		if token = page.GetNextPageToken(); token == "" {
-			break
-		}
+		return page.GetNextPageToken(), err
+	})
+	if err != nil {
+		return said(err)
 	}
 	if c.AsJSON {
 		out := make([]payrollHead, 0, len(all))

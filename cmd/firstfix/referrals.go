@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/firstfix/firstfix/cmd/internal/sample"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -43,20 +44,22 @@ func (c *referralsCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	for token := ""; ; {
+	err = sample.Pages(func(token string) (string, error) {
 		page, err := api.ListReferrals(ctx, &pb.ListReferralsRequest{Filter: c.Filter, PageSize: 1000, PageToken: token})
 		if err != nil {
-			return said(err)
+			return "", said(err)
 		}
 		for _, r := range page.GetReferrals() {
 			if err := printer.one(r); err != nil {
-				return err
+				return "", err
 			}
 		}
-		if token = page.GetNextPageToken(); token == "" {
-			return printer.end()
-		}
+		return page.GetNextPageToken(), nil
+	})
+	if err != nil {
+		return err
 	}
+	return printer.end()
 }
 
 func (c *referralsCommand) printer(s *streams) (referralPrinter, error) {

@@ -97,7 +97,7 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, Log: log,
 	})
 	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: link(c.PublicURL, use), Log: log}
-	handOver := &workflows.HandOver{Relay: store, Attempt: use.referral.Attempt, Post: crm.New(egress, roots).Post, Settle: use.referral.SettleWebhook, Log: log}
+	handOff := &workflows.HandOff{Relay: store, Attempt: use.referral.Attempt, Post: crm.New(egress, roots).Post, Settle: use.referral.SettleWebhook, Log: log}
 	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold}
 	trimmer := &workflows.Trimmer{Store: store, Log: log}
 	pulse := workflows.NewPulse(store, w.WakeupGrace, w.IdlePoll, log)
@@ -105,7 +105,7 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 		workers.Run, pulse.Run, trimmer.Run,
 		func(ctx context.Context) { relay.Run(ctx, pulse) },
 		func(ctx context.Context) { sender.Run(ctx, pulse) },
-		func(ctx context.Context) { handOver.Run(ctx, pulse) },
+		func(ctx context.Context) { handOff.Run(ctx, pulse) },
 		func(ctx context.Context) { sweeper.Run(ctx, pulse) },
 		func(ctx context.Context) { workflows.LogBacklog(ctx, store, log) },
 	}, nil

@@ -131,10 +131,24 @@ func writeError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler,
 	if s.Code() == codes.InvalidArgument && reasonOf(s) == "" {
 		s = refusalStatus(dispatch.Refuse(dispatch.ReasonInvalidRequest, "", "%s", s.Message()))
 	}
+	sayRetry(w, s)
+	runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, s.Err())
+}
+
+// writeStatus is writeError for what no method of the contract answers.
+func writeStatus(w http.ResponseWriter, code int, s *status.Status) {
+	sayRetry(w, s)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	text, _ := protojson.Marshal(s.Proto()) // details of ours
+	_, _ = w.Write(text)                    //nolint:gosec // JSON, and said to be
+}
+
+// sayRetry says when to come back, where that is known.
+func sayRetry(w http.ResponseWriter, s *status.Status) {
 	if wait := retryDelay(s); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 	}
-	runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, s.Err())
 }
 
 // writeRoutingError answers paths and verbs that no method has.
@@ -162,12 +176,9 @@ func limitBody(next http.Handler) http.Handler {
 			limit = httpImportLimit
 		}
 		if r.ContentLength > limit {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			refused := dispatch.Refuse(dispatch.ReasonRequestTooLarge, "", "the body has %d bytes, at most %d are taken", r.ContentLength, limit).
 				With("maxBytes", strconv.FormatInt(limit, 10))
-			text, _ := protojson.Marshal(refusalStatus(refused).Proto()) // details of ours
-			_, _ = w.Write(text)                                         //nolint:gosec // JSON, and said to be
+			writeStatus(w, http.StatusRequestEntityTooLarge, refusalStatus(refused))
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)

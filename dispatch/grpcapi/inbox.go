@@ -16,7 +16,6 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/referral"
@@ -52,26 +51,20 @@ func (i inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	taken, err := i.take(r)
 	code := http.StatusOK
-	var text []byte
 	if err != nil {
 		s := statusOf(err)
 		code = runtime.HTTPStatusFromCode(s.Code())
 		if dispatch.ReasonOf(err) == dispatch.ReasonRequestTooLarge {
 			code = http.StatusRequestEntityTooLarge
 		}
-		if wait := retryDelay(s); wait > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
-		}
-		text, _ = protojson.Marshal(s.Proto()) // details of ours
+		writeStatus(w, code, s)
 	} else {
-		text, _ = json.Marshal(struct { // of strings
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(struct { // the caller may have gone
 			State   string `json:"state"`
 			Ignored string `json:"ignored,omitempty"`
 		}{string(taken.State), taken.Ignored})
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_, _ = w.Write(text)
 	level := slog.LevelInfo
 	if code == http.StatusInternalServerError {
 		level = slog.LevelError

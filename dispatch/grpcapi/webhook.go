@@ -18,10 +18,9 @@ type webhookServer struct {
 
 var (
 	webhookFormats = map[int32]dispatch.WebhookFormat{
-		int32(pb.WebhookFormat_WEBHOOK_FORMAT_UNSPECIFIED): dispatch.FormatFirstfix,
-		int32(pb.WebhookFormat_WEBHOOK_FORMAT_FIRSTFIX):    dispatch.FormatFirstfix,
-		int32(pb.WebhookFormat_WEBHOOK_FORMAT_SALESFORCE):  dispatch.FormatSalesforce,
-		int32(pb.WebhookFormat_WEBHOOK_FORMAT_HUBSPOT):     dispatch.FormatHubSpot,
+		int32(pb.WebhookFormat_WEBHOOK_FORMAT_FIRSTFIX):   dispatch.FormatFirstfix,
+		int32(pb.WebhookFormat_WEBHOOK_FORMAT_SALESFORCE): dispatch.FormatSalesforce,
+		int32(pb.WebhookFormat_WEBHOOK_FORMAT_HUBSPOT):    dispatch.FormatHubSpot,
 	}
 	endpointStates = map[int32]dispatch.EndpointState{
 		int32(pb.WebhookEndpointState_WEBHOOK_ENDPOINT_STATE_ENABLED):  dispatch.EndpointEnabled,
@@ -38,12 +37,20 @@ var (
 	}
 )
 
+// parseFormat reads a format; unset means our own words.
+func parseFormat(f pb.WebhookFormat) dispatch.WebhookFormat {
+	if f == pb.WebhookFormat_WEBHOOK_FORMAT_UNSPECIFIED {
+		return dispatch.FormatFirstfix
+	}
+	return webhookFormats[int32(f)]
+}
+
 func endpointFields(in *pb.WebhookEndpoint) []field[dispatch.WebhookEndpoint] {
 	type e = dispatch.WebhookEndpoint
 	return []field[e]{
 		plain("display_name", in.GetDisplayName(), func(w *e) *string { return &w.DisplayName }),
 		plain("url", in.GetUrl(), func(w *e) *string { return &w.URL }),
-		plain("format", webhookFormats[int32(in.GetFormat())], func(w *e) *dispatch.WebhookFormat { return &w.Format }),
+		plain("format", parseFormat(in.GetFormat()), func(w *e) *dispatch.WebhookFormat { return &w.Format }),
 		read("state", func() (dispatch.EndpointState, error) {
 			state, ok := endpointStates[int32(in.GetState())]
 			if !ok {
@@ -62,20 +69,10 @@ func (s webhookServer) endpointOf(ctx context.Context, e dispatch.WebhookEndpoin
 	}
 	return &pb.WebhookEndpoint{
 		Name: e.Name(), DisplayName: e.DisplayName, Url: e.URL, InboxPath: inboxPath + token,
-		Format: formatOf(e.Format), State: numberOf[pb.WebhookEndpointState](endpointStates, e.State), StateReason: e.StateReason,
+		Format: numberOf[pb.WebhookFormat](webhookFormats, e.Format), State: numberOf[pb.WebhookEndpointState](endpointStates, e.State), StateReason: e.StateReason,
 		PreviousKeyExpireTime: stampOf(e.PreviousUntil), FailureCount: int32(e.Failures), //nolint:gosec // one per delivery
 		RestUntilTime: stampOf(e.RestsUntil), CreateTime: stampOf(e.CreatedAt), Etag: etagOf(e.Version),
 	}, nil
-}
-
-// formatOf is a number that is never UNSPECIFIED, which stands for one of the others.
-func formatOf(f dispatch.WebhookFormat) pb.WebhookFormat {
-	for number, format := range webhookFormats {
-		if format == f && number != 0 {
-			return pb.WebhookFormat(number)
-		}
-	}
-	return pb.WebhookFormat_WEBHOOK_FORMAT_UNSPECIFIED
 }
 
 // withSecret is an endpoint as it is answered to who makes it or its key.
@@ -95,7 +92,7 @@ func (s webhookServer) withSecret(ctx context.Context, e dispatch.WebhookEndpoin
 func (s webhookServer) CreateWebhookEndpoint(ctx context.Context, req *pb.CreateWebhookEndpointRequest) (*pb.WebhookEndpoint, error) {
 	in := req.GetWebhookEndpoint()
 	made, err := s.desk.CreateEndpoint(ctx, callOf(ctx), dispatch.WebhookEndpoint{
-		DisplayName: in.GetDisplayName(), URL: in.GetUrl(), Format: webhookFormats[int32(in.GetFormat())],
+		DisplayName: in.GetDisplayName(), URL: in.GetUrl(), Format: parseFormat(in.GetFormat()),
 	})
 	return s.withSecret(ctx, made, err)
 }

@@ -227,7 +227,13 @@ SELECT e.tenant_id, e.id, (
 		WHERE u.tenant_id = e.tenant_id AND u.endpoint_id = e.id AND u.state = 'pending' AND u.leased_until > clock_timestamp()
 	) AS under_way
 FROM webhook_endpoints e
-WHERE e.state = 'enabled' AND (e.rests_until IS NULL OR e.rests_until <= (SELECT domain_now()))`
+WHERE ` + endpointIsReady
+
+const endpointIsReady = `e.state = 'enabled' AND (e.rests_until IS NULL OR e.rests_until <= (SELECT domain_now()))`
+
+// handOffIsDue is a delivery p to an endpoint e that somebody may claim.
+const handOffIsDue = `p.tenant_id = e.tenant_id AND p.endpoint_id = e.id AND p.state = 'pending' AND p.due_at <= (SELECT domain_now())
+			AND (p.leased_until IS NULL OR p.leased_until <= clock_timestamp())`
 
 // Endpoints with the fewest posts under way come first, then those that have waited
 // longest: where there is little room, none takes it all. No more rows are locked than
@@ -239,8 +245,7 @@ WITH ready AS (
 	CROSS JOIN LATERAL (
 		SELECT p.due_at
 		FROM webhook_deliveries p
-		WHERE p.tenant_id = e.tenant_id AND p.endpoint_id = e.id AND p.state = 'pending' AND p.due_at <= (SELECT domain_now())
-		  AND (p.leased_until IS NULL OR p.leased_until <= clock_timestamp())
+		WHERE ` + handOffIsDue + `
 		ORDER BY p.due_at, p.id
 		LIMIT 1) first
 	WHERE e.under_way < @per_endpoint
@@ -252,8 +257,7 @@ due AS (
 	CROSS JOIN LATERAL (
 		SELECT p.tenant_id, p.id
 		FROM webhook_deliveries p
-		WHERE p.tenant_id = e.tenant_id AND p.endpoint_id = e.id AND p.state = 'pending' AND p.due_at <= (SELECT domain_now())
-		  AND (p.leased_until IS NULL OR p.leased_until <= clock_timestamp())
+		WHERE ` + handOffIsDue + `
 		ORDER BY p.due_at, p.id
 		LIMIT @per_endpoint - e.under_way
 		FOR UPDATE SKIP LOCKED) d

@@ -219,9 +219,8 @@ FROM (VALUES
     ('webhooks', EXISTS (
         SELECT FROM (` + readyEndpoints + `) e
         WHERE e.under_way < @per_endpoint AND EXISTS (
-            SELECT FROM webhook_deliveries d
-            WHERE d.tenant_id = e.tenant_id AND d.endpoint_id = e.id AND d.state = 'pending' AND d.due_at <= (SELECT domain_now())
-              AND (d.leased_until IS NULL OR d.leased_until <= clock_timestamp()))))
+            SELECT FROM webhook_deliveries p
+            WHERE ` + handOffIsDue + `)))
 ) AS work (kind, due)
 WHERE due`
 
@@ -286,8 +285,7 @@ SELECT
      WHERE CASE WHEN asked_at IS NULL THEN due_at ELSE '-infinity'::timestamptz END <= (SELECT domain_now())),
     (SELECT count(*) FROM deliveries WHERE state = 'pending' AND due_at <= (SELECT domain_now()))
     + (SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints e ON e.tenant_id = d.tenant_id AND e.id = d.endpoint_id
-       WHERE d.state = 'pending' AND d.due_at <= (SELECT domain_now())
-         AND e.state = 'enabled' AND (e.rests_until IS NULL OR e.rests_until <= (SELECT domain_now()))),
+       WHERE d.state = 'pending' AND d.due_at <= (SELECT domain_now()) AND ` + endpointIsReady + `),
     (SELECT count(*) FROM holds WHERE state = 'held' AND expires_at <= (SELECT domain_now()))`
 
 // Backlog implements dispatch.RelayStore.

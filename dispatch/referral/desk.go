@@ -126,7 +126,7 @@ func record(ctx context.Context, tx dispatch.Tx, from dispatch.ReferralState, r 
 	if err != nil {
 		return err
 	}
-	if err := handOver(ctx, tx, r, now); err != nil {
+	if err := handOff(ctx, tx, r, now); err != nil {
 		return err
 	}
 	return tx.Publish(ctx, dispatch.Notice{Subject: r.Name(), Version: r.Version, Kind: kind})

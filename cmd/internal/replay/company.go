@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
+	"github.com/firstfix/firstfix/cmd/internal/sample"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -130,30 +131,26 @@ func (r *replay) readCatalogue(ctx context.Context) error {
 		return fmt.Errorf("list the planning areas: %w", err)
 	}
 	c.areas = areas.GetPlanningAreas()
-	for token := ""; ; {
+	err = sample.Pages(func(token string) (string, error) {
 		answer, err := r.api.workforce.ListTerritories(ctx, &pb.ListTerritoriesRequest{PageSize: page, PageToken: token})
-		if err != nil {
-			return fmt.Errorf("list the territories: %w", err)
-		}
 		for _, t := range answer.GetTerritories() {
 			c.grounds[t.GetPlanningArea()] = append(c.grounds[t.GetPlanningArea()], groundOf(t))
 		}
-		if token = answer.GetNextPageToken(); token == "" {
-			break
-		}
+		return answer.GetNextPageToken(), err
+	})
+	if err != nil {
+		return fmt.Errorf("list the territories: %w", err)
 	}
-	for token := ""; ; {
+	err = sample.Pages(func(token string) (string, error) {
 		answer, err := r.api.workforce.ListServices(ctx, &pb.ListServicesRequest{PageSize: page, PageToken: token})
-		if err != nil {
-			return fmt.Errorf("list the services: %w", err)
-		}
 		for _, s := range answer.GetServices() {
 			c.services[s.GetName()] = s
 			c.byWorkType[workTypeKey(s.GetDescription(), s.GetDisplayName())] = s
 		}
-		if token = answer.GetNextPageToken(); token == "" {
-			break
-		}
+		return answer.GetNextPageToken(), err
+	})
+	if err != nil {
+		return fmt.Errorf("list the services: %w", err)
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (p Point) latLng() *latlng.LatLng {
 func (l *loading) find(ctx context.Context) error {
 	l.technicians, l.people, l.sites, l.assets = map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}
 	const page = 1000
-	err := pages(func(token string) (string, error) {
+	err := Pages(func(token string) (string, error) {
 		answer, err := l.workforce.ListTechnicians(ctx, &pb.ListTechniciansRequest{ShowInactive: true, PageSize: page, PageToken: token})
 		for _, t := range answer.GetTechnicians() {
 			l.technicians[t.GetEmail()] = t.GetName()
@@ -156,7 +156,7 @@ func (l *loading) find(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find technicians: %w", err)
 	}
-	err = pages(func(token string) (string, error) {
+	err = Pages(func(token string) (string, error) {
 		answer, err := l.customers.SearchCustomers(ctx, &pb.SearchCustomersRequest{PageSize: page, PageToken: token})
 		for _, c := range answer.GetCustomers() {
 			l.people[c.GetExternalReference()] = c.GetName()
@@ -166,7 +166,7 @@ func (l *loading) find(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find customers: %w", err)
 	}
-	err = pages(func(token string) (string, error) {
+	err = Pages(func(token string) (string, error) {
 		answer, err := l.customers.SearchSites(ctx, &pb.SearchSitesRequest{PageSize: page, PageToken: token})
 		for _, s := range answer.GetSites() {
 			l.sites[s.GetAddress()] = s.GetName()
@@ -176,7 +176,7 @@ func (l *loading) find(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find sites: %w", err)
 	}
-	err = pages(func(token string) (string, error) {
+	err = Pages(func(token string) (string, error) {
 		answer, err := l.customers.SearchAssets(ctx, &pb.SearchAssetsRequest{PageSize: page, PageToken: token})
 		for _, a := range answer.GetAssets() {
 			l.assets[a.GetSerialNumber()] = a.GetName()
@@ -189,8 +189,9 @@ func (l *loading) find(ctx context.Context) error {
 	return nil
 }
 
-// pages reads all pages of a list.
-func pages(read func(token string) (next string, err error)) error {
+// Pages reads all pages of a list: read gets the token of one and gives that of the
+// next, "" at the end.
+func Pages(read func(token string) (next string, err error)) error {
 	for token := ""; ; {
 		next, err := read(token)
 		if err != nil || next == "" {

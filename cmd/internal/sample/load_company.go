@@ -190,7 +190,7 @@ func (l *loading) roster(ctx context.Context) (int, error) {
 	year, month, day := l.Today.In(place).Date()
 	first := time.Date(year, month, day, 0, 0, 0, 0, place)
 	known := map[string]bool{}
-	err = pages(func(token string) (string, error) {
+	err = Pages(func(token string) (string, error) {
 		answer, err := l.workforce.ListShifts(ctx, &pb.ListShiftsRequest{
 			StartDate: onDay(first), EndDate: onDay(first.AddDate(0, 0, rosterDays)), PageSize: 1000, PageToken: token,
 		})

@@ -21,14 +21,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/recent"
 )
 
 const (
-	// capacity is how many posts are kept; the oldest go first.
-	capacity = 1000
 	// longestPost bounds one post.
 	longestPost = 1 << 20
 	// certificateLife outlives any run of a stack.
@@ -48,10 +46,7 @@ type Post struct {
 // CRM takes webhooks; make it with New.
 type CRM struct {
 	certificate tls.Certificate
-
-	mu       sync.Mutex
-	posts    []Post // oldest first
-	received int
+	posts       recent.List[Post]
 }
 
 // New makes a CRM whose authority is written to the file at path, in PEM.
@@ -108,23 +103,14 @@ func (c *CRM) take(w http.ResponseWriter, r *http.Request) {
 		ID: r.Header.Get("webhook-id"), Timestamp: r.Header.Get("webhook-timestamp"), Signature: r.Header.Get("webhook-signature"), Body: body,
 	}
 	post.Signed = post.ID + "." + post.Timestamp + "." + string(body)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.received++
-	c.posts = append(c.posts, post)
-	if len(c.posts) > capacity {
-		c.posts = slices.Delete(c.posts, 0, len(c.posts)-capacity)
-	}
+	c.posts.Add(func(int) Post { return post })
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // Register adds the list of what came to mux, newest first.
 func (c *CRM) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /crm.json", func(w http.ResponseWriter, _ *http.Request) {
-		c.mu.Lock()
-		kept, received := slices.Clone(c.posts), c.received
-		c.mu.Unlock()
-		slices.Reverse(kept)
+		kept, received := c.posts.Newest()
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"received": received, "posts": kept}) // the caller has gone
 	})

@@ -11,16 +11,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/firstfix/firstfix/cmd/firstfix-dev/internal/recent"
 )
 
-const (
-	// capacity is how many messages are kept; the oldest go first.
-	capacity = 1000
-	// longestMessage bounds one message of either kind.
-	longestMessage = 1 << 20
-)
+// longestMessage bounds one message of either kind.
+const longestMessage = 1 << 20
 
 // Channel is how a message came.
 type Channel string
@@ -47,32 +44,20 @@ type Message struct {
 
 // Mailbox holds messages; the zero value is empty and ready.
 type Mailbox struct {
-	mu       sync.Mutex
-	messages []Message // oldest first
-	received int
+	messages recent.List[Message]
 }
 
 // add files a message and gives it its number.
 func (m *Mailbox) add(message Message) Message {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.received++
-	message.Number = m.received
-	message.ReceivedAt = time.Now().UTC()
-	m.messages = append(m.messages, message)
-	if len(m.messages) > capacity {
-		m.messages = slices.Delete(m.messages, 0, len(m.messages)-capacity)
-	}
-	return message
+	return m.messages.Add(func(number int) Message {
+		message.Number, message.ReceivedAt = number, time.Now().UTC()
+		return message
+	})
 }
 
 // Messages returns what is kept, newest first, and how many ever came.
 func (m *Mailbox) Messages() (kept []Message, received int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	kept = slices.Clone(m.messages)
-	slices.Reverse(kept)
-	return kept, m.received
+	return m.messages.Newest()
 }
 
 // Register adds the page, its JSON form and the webhook to mux.

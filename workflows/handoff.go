@@ -17,10 +17,10 @@ const (
 	settleTime  = 10 * time.Second
 )
 
-// HandOver posts the changes of referrals to the CRMs of tenants: at least once, with
+// HandOff posts the changes of referrals to the CRMs of tenants: at least once, with
 // one id for ever. Endpoints do not wait for each other: each has few posts under way,
 // and one that answers nobody rests.
-type HandOver struct {
+type HandOff struct {
 	Relay   dispatch.RelayStore
 	Attempt func(context.Context, dispatch.LeasedWebhookDelivery) (dispatch.WebhookAttempt, error)
 	Post    func(context.Context, dispatch.WebhookAttempt) dispatch.WebhookAnswer
@@ -30,7 +30,7 @@ type HandOver struct {
 
 // Run posts what the pulse finds until ctx is done, and then waits for what is under
 // way.
-func (h *HandOver) Run(ctx context.Context, pulse *Pulse) {
+func (h *HandOff) Run(ctx context.Context, pulse *Pulse) {
 	var posts sync.WaitGroup
 	defer posts.Wait()
 	room := make(chan struct{}, postsAtOnce)
@@ -67,7 +67,7 @@ func waitForRoom(ctx context.Context, room chan struct{}) (int, error) {
 
 // one makes one attempt. What it fails to read or to settle is claimed again when
 // its lease has ended.
-func (h *HandOver) one(ctx context.Context, leased dispatch.LeasedWebhookDelivery) {
+func (h *HandOff) one(ctx context.Context, leased dispatch.LeasedWebhookDelivery) {
 	begun := time.Now()
 	attempt, err := h.Attempt(ctx, leased)
 	if err != nil {

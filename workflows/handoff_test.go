@@ -26,27 +26,27 @@ import (
 	"github.com/firstfix/firstfix/dispatch/referral"
 )
 
-// handOvers is a company that hands over to receivers on this machine.
-type handOvers struct {
+// handOffs is a company that hands over to receivers on this machine.
+type handOffs struct {
 	*company.Company
 	desk  *referral.Desk
 	roots *x509.CertPool
 }
 
-func newHandOvers(t testing.TB) *handOvers {
+func newHandOffs(t testing.TB) *handOffs {
 	t.Helper()
 	seal, err := dispatch.NewSeal([]byte(strings.Repeat("s", 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := company.New(t)
-	return &handOvers{Company: c, desk: referral.New(c.Store, seal, loopback), roots: x509.NewCertPool()}
+	return &handOffs{Company: c, desk: referral.New(c.Store, seal, loopback), roots: x509.NewCertPool()}
 }
 
 var loopback = dispatch.Egress{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 
 // endpoint is a CRM behind TLS that is answered for by handler.
-func (h *handOvers) endpoint(t testing.TB, format dispatch.WebhookFormat, handler http.Handler) dispatch.WebhookEndpoint {
+func (h *handOffs) endpoint(t testing.TB, format dispatch.WebhookFormat, handler http.Handler) dispatch.WebhookEndpoint {
 	t.Helper()
 	server := httptest.NewTLSServer(handler)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
@@ -62,10 +62,10 @@ func (h *handOvers) endpoint(t testing.TB, format dispatch.WebhookFormat, handle
 }
 
 // run hands over until the test ends; change may stand between the parts.
-func (h *handOvers) run(t testing.TB, change func(*HandOver)) {
+func (h *handOffs) run(t testing.TB, change func(*HandOff)) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	over := &HandOver{Relay: h.Store, Attempt: h.desk.Attempt, Post: crm.New(loopback, h.roots).Post, Settle: h.desk.SettleWebhook, Log: log}
+	over := &HandOff{Relay: h.Store, Attempt: h.desk.Attempt, Post: crm.New(loopback, h.roots).Post, Settle: h.desk.SettleWebhook, Log: log}
 	if change != nil {
 		change(over)
 	}
@@ -78,7 +78,7 @@ func (h *handOvers) run(t testing.TB, change func(*HandOver)) {
 }
 
 // live logs a referral and takes it on: logged, routed, accepted, contacted, quoted.
-func (h *handOvers) live(t testing.TB, technician int) {
+func (h *handOffs) live(t testing.TB, technician int) {
 	t.Helper()
 	ctx := t.Context()
 	customer := dispatch.Customer{ID: dispatch.CustomerID{}.New(), DisplayName: "Eve Ng", Phone: "+16175550199", Version: 1}
@@ -191,10 +191,10 @@ func (m *moody) take(body []byte) {
 // Every change of every referral reaches every endpoint, unaltered and signed by a key
 // that is valid, while writers write, CRMs fail, senders die between post and settling
 // and a key is rotated (P8).
-func TestHandOverLosesNothing(t *testing.T) {
+func TestHandOffLosesNothing(t *testing.T) {
 	t.Parallel()
 	const referrals, writers = 24, 6
-	h := newHandOvers(t)
+	h := newHandOffs(t)
 	var rotated sync.Map // endpoint id -> its secrets, old and new
 	receivers := map[dispatch.WebhookEndpointID]*moody{}
 	for _, format := range []dispatch.WebhookFormat{dispatch.FormatFirstfix, dispatch.FormatSalesforce} {
@@ -213,7 +213,7 @@ func TestHandOverLosesNothing(t *testing.T) {
 		receivers[e.ID] = m
 	}
 	dead := &deadSenders{}
-	h.run(t, func(over *HandOver) {
+	h.run(t, func(over *HandOff) {
 		post, settle := over.Post, over.Settle
 		over.Post = func(ctx context.Context, a dispatch.WebhookAttempt) dispatch.WebhookAnswer {
 			ctx, cancel := context.WithTimeout(ctx, time.Second) // patience of a test
@@ -280,7 +280,7 @@ func (d *deadSenders) dies() bool {
 
 // waitUntilDelivered moves domain time ahead, so that what failed comes again, and
 // ends leases as if their minute were over, until so many are delivered.
-func (h *handOvers) waitUntilDelivered(t *testing.T, want int) {
+func (h *handOffs) waitUntilDelivered(t *testing.T, want int) {
 	t.Helper()
 	truth, err := pgx.Connect(t.Context(), h.DB.SuperuserURL)
 	if err != nil {
@@ -314,7 +314,7 @@ func (h *handOvers) waitUntilDelivered(t *testing.T, want int) {
 // the four that hang still do (P8).
 func TestOneEndpointThatHangsDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	h := newHandOvers(t)
+	h := newHandOffs(t)
 	release := make(chan struct{})
 	var mu sync.Mutex
 	hanging, served := 0, 0

@@ -3,15 +3,14 @@ package referral
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
 )
 
-// handOver makes the deliveries of a change, in its transaction: a change that is
+// handOff makes the deliveries of a change, in its transaction: a change that is
 // true is on its way to every endpoint, and one that was rolled back to none.
-func handOver(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, now time.Time) error {
+func handOff(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, now time.Time) error {
 	endpoints, err := tx.EnabledWebhookEndpoints(ctx)
 	if err != nil || len(endpoints) == 0 {
 		return err
@@ -105,12 +104,7 @@ func (d *Desk) Attempt(ctx context.Context, leased dispatch.LeasedWebhookDeliver
 	return out, err
 }
 
-// The distances of attempts, in domain time. They double until three days are over,
-// which span a weekend without the CRM's staff.
 const (
-	firstRetry  = 30 * time.Second
-	latestRetry = 6 * time.Hour
-	retryFor    = 72 * time.Hour
 	// longestWish is how long an endpoint may ask to be left alone.
 	longestWish = 24 * time.Hour
 	// restAfter deliveries in a row that found nobody an endpoint rests, longer each
@@ -148,12 +142,12 @@ func settledBy(w dispatch.WebhookDelivery, answer dispatch.WebhookAnswer, now ti
 		return w
 	}
 	w.Reason = answer.Err.Error()
-	wait := max(spread(doubled(firstRetry, latestRetry, w.Attempts-1)), min(answer.RetryAfter, longestWish))
+	wait := max(dispatch.RetryIn(w.Attempts), min(answer.RetryAfter, longestWish))
 	w.DueAt = now.Add(wait)
 	switch {
 	case answer.Gone:
 		w.State = dispatch.WebhookDead
-	case w.DueAt.Sub(w.RetrySince) > retryFor:
+	case w.DueAt.Sub(w.RetrySince) > dispatch.RetryFor:
 		w.State, w.Reason = dispatch.WebhookDead, "given up after three days: "+w.Reason
 	default:
 		w.FinishedAt = time.Time{}
@@ -178,7 +172,7 @@ func noteEndpoint(ctx context.Context, tx dispatch.Tx, seen dispatch.WebhookEndp
 		e.Failures, e.RestsUntil = 0, time.Time{}
 	case answer.Unreachable:
 		if e.Failures++; e.Failures >= restAfter {
-			e.RestsUntil = now.Add(doubled(firstRest, longestRest, e.Failures-restAfter))
+			e.RestsUntil = now.Add(dispatch.Backoff(firstRest, longestRest, e.Failures-restAfter+1))
 		}
 	}
 	if wish := now.Add(min(answer.RetryAfter, longestWish)); answer.RetryAfter > 0 && wish.After(e.RestsUntil) {
@@ -195,17 +189,4 @@ func disable(ctx context.Context, tx dispatch.Tx, e dispatch.WebhookEndpoint, re
 		return err
 	}
 	return tx.KillWebhookDeliveries(ctx, e.ID, "the endpoint was disabled", now)
-}
-
-// doubled doubles first n times, up to most.
-func doubled(first, most time.Duration, n int) time.Duration {
-	for ; n > 0 && first < most; n-- {
-		first *= 2
-	}
-	return min(first, most)
-}
-
-// spread adds up to a fifth, so that what failed together comes back apart.
-func spread(d time.Duration) time.Duration {
-	return d + rand.N(d/5) //nolint:gosec // jitter needs no secrecy
 }
