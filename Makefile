@@ -34,9 +34,10 @@ bin/firstfix:
 	@echo "building bin/firstfix"
 	@go $(BUILD) -o $@ ./cmd/firstfix
 
+# Without what a debugger would read, a server of 200 MB links a third faster.
 bin/firstfix-dev:
 	@echo "building bin/firstfix-dev (with a Temporal server in it: the first time takes minutes, then seconds)"
-	@go -C cmd/firstfix-dev $(BUILD) -o ../../bin/firstfix-dev .
+	@go -C cmd/firstfix-dev $(BUILD) -ldflags=-w -o ../../bin/firstfix-dev .
 
 .PHONY: test
 test: build ## every test, with a real PostgreSQL and Temporal of its own
