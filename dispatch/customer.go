@@ -18,6 +18,7 @@ type Customer struct {
 	MailAllowed       bool
 	TextAllowed       bool
 	ExternalReference string
+	AccountOwner      string // subject of the sales member who looks after him, "" if nobody does
 	MergedInto        CustomerID
 	Version           int64
 }

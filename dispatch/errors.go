@@ -69,6 +69,14 @@ func InvalidField(reason Reason, field, format string, args ...any) *Error {
 	}
 }
 
+// MissingReference refuses a field that refers to what does not exist. Of another
+// tenant counts as missing.
+func MissingReference(field, name string) *Error {
+	refused := InvalidField(ReasonReferenceNotFound, field, "%s does not exist", name)
+	refused.Subject = name
+	return refused
+}
+
 // NotFound refuses because name does not exist within the tenant.
 func NotFound(name string) *Error {
 	return Refuse(ReasonResourceNotFound, name, "does not exist")

@@ -120,4 +120,6 @@ type (
 	TerritoryID     string
 	PlanningAreaID  string
 	IncentiveRuleID string
+	SalesDeskID     string
+	RoutingRuleID   string
 )

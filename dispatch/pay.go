@@ -206,6 +206,7 @@ const (
 	PayReversed      PayReason = "reversed"
 	PayReinstated    PayReason = "reinstated"
 	PayOriginalEnded PayReason = "original_ended"
+	PayReassigned    PayReason = "reassigned" // somebody else sells from now on
 	PayPaid          PayReason = "paid"
 )
 

@@ -20,10 +20,14 @@ type Referral struct {
 	Estimate       *Money
 	State          ReferralState
 	StateReason    string
-	DuplicateOf    ReferralID // an open referral for the same customer and service
-	Owner          string     // subject of the sales member, "" until routed
-	AcceptDueAt    time.Time
-	Escalation     int // reminders and escalations so far
+	DuplicateOf    ReferralID  // an open referral for the same customer and service
+	Desk           SalesDeskID // whose hours and clocks it goes by, "" for none
+	Owner          string      // subject of the sales member, "" until routed
+	AcceptDueAt    time.Time   // when it has to be accepted, zero until routed
+	StepDueAt      time.Time   // when the next step after accepting has to be taken, zero where no such clock runs
+	Escalation     int         // reminders and escalations since it came to its state
+	EscalatedTo    string      // subject of who looks after it beside its owner, "" while the owner is in time
+	Pause          *Pause      // nil while its clock runs
 	Value          *Money
 	LoggedAt       time.Time
 	AcceptedAt     time.Time
@@ -36,6 +40,13 @@ type Referral struct {
 	// are filled where the referral is shown.
 	Settlement *Settlement
 	Feedback   string
+}
+
+// Pause is why and how long the clock of a referral stands still.
+type Pause struct {
+	Since  time.Time
+	Until  time.Time
+	Reason string
 }
 
 // Settlement is what became of a referral's sale, and what it earned its technician

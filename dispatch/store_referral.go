@@ -31,14 +31,42 @@ type ReferralTx interface {
 	// OpenReferralLoad says how many referrals that have not ended each owner
 	// has; owners without any are missing.
 	OpenReferralLoad(ctx context.Context) (map[string]int, error)
+
+	SalesDeskTx
+}
+
+// SalesDeskTx is what desks and the rules of routing need of a transaction. Desks
+// come and go with their hours and clocks.
+type SalesDeskTx interface {
+	CreateSalesDesk(ctx context.Context, d SalesDesk) error
+	GetSalesDesk(ctx context.Context, id SalesDeskID) (SalesDesk, error)
+	// PageSalesDesks pages by id.
+	PageSalesDesks(ctx context.Context, page Page) ([]SalesDesk, string, error)
+	SaveSalesDesk(ctx context.Context, d SalesDesk) error
+
+	CreateRoutingRule(ctx context.Context, r RoutingRule) error
+	GetRoutingRule(ctx context.Context, id RoutingRuleID) (RoutingRule, error)
+	// RoutingRules gives all of them, PageRoutingRules pages them, in the order in which
+	// they are asked.
+	RoutingRules(ctx context.Context) ([]RoutingRule, error)
+	PageRoutingRules(ctx context.Context, page Page) ([]RoutingRule, string, error)
+	SaveRoutingRule(ctx context.Context, r RoutingRule) error
+	DeleteRoutingRule(ctx context.Context, id RoutingRuleID) error
+
+	// TierKnown says whether any service has a tier of this id.
+	TierKnown(ctx context.Context, id TierID) (bool, error)
+	// WinAccount makes a subject the owner of a customer's account if nobody is.
+	WinAccount(ctx context.Context, id CustomerID, owner string) error
 }
 
 // ReferralFilter narrows a list of referrals; zero fields do not.
 type ReferralFilter struct {
-	State      ReferralState
-	Owner      string
-	Technician TechnicianID
-	Customer   CustomerID
-	Service    ServiceID
-	Logged     Span // an open end does not narrow
+	State       ReferralState
+	Desk        SalesDeskID
+	Owner       string
+	EscalatedTo string
+	Technician  TechnicianID
+	Customer    CustomerID
+	Service     ServiceID
+	Logged      Span // an open end does not narrow
 }

@@ -115,12 +115,15 @@ jq '{name, url, state, inboxPath: (.inboxPath[:20] + "…")}' <<<"$endpoint"
 key=$(jq -r '.secret | ltrimstr("whsec_")' <<<"$endpoint" | base64 -d | od -An -v -tx1 | tr -d ' \n')
 signature() { openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64; } # of what comes in
 
+step "Whom would it go to? A dry run of the rules says it"
+call POST /v1/routingRules:dryRun "$SALES" '{"cases": [{"urgency": "REFERRAL_URGENCY_HIGH"}]}' | jq -c '.traces[] | {owner, salesDesk, acceptDueTime}, (.steps[] | {routingRule, miss})'
+
 step "The technician noticed something: a referral, with the customer's consent"
 referral=$(call POST "/v1/referrals?requestId=$(new)" "$HIS" "{\"visit\": \"$visit\", \"need\": \"The boiler is 22 years old and burns too much\", \"suggestion\": \"A heat pump\", \"urgency\": \"REFERRAL_URGENCY_NORMAL\", \"consentChannel\": \"CONSENT_CHANNEL_PHONE\"}")
-jq '{name, state, owner, acceptDueTime}' <<<"$referral"
+jq '{name, state, salesDesk, owner, acceptDueTime}' <<<"$referral"
 name=$(jq -r .name <<<"$referral")
 accepted=$(call POST "/v1/$name:accept" "$SALES" "{\"etag\": $(jq .etag <<<"$referral"), \"requestId\": \"$(new)\"}")
-jq '{state, acceptTime}' <<<"$accepted"
+jq '{state, acceptTime, stepDueTime}' <<<"$accepted"
 drain
 posts=$(curl -sS "$CRM_PAGE" | jq -c --arg name "$name" '[.posts[] | select(.body.subject == $name)] | sort_by(.body.data.version)')
 jq -r '.[] | "the CRM got version \(.body.data.version): \(.body.data.state), \(.body.data.need)"' <<<"$posts"

@@ -92,7 +92,7 @@ var processes = []process{
 		queue: QueueLong, lookQueue: QueueLong, lookTime: 30 * time.Second,
 	},
 	{
-		// Once accepted, a referral never needs its clock again.
+		// A referral that no desk's clock goes for rests once it is accepted; others when they end.
 		name: dispatch.ProcessReferral, look: "LookAtReferral",
 		queue: QueueInteractive, lookQueue: QueueInteractive, lookTime: 30 * time.Second,
 	},

@@ -93,7 +93,7 @@ func probes(m protoreflect.MethodDescriptor) []probe {
 // filterFields are the fields of filters that name a resource.
 var filterFields = map[string]string{
 	"Customer": "customer", "Site": "site", "Asset": "asset", "Service": "service", "PlanningArea": "planning_area",
-	"Technician": "technician", "WorkOrder": "work_order", "Appointment": "appointment", "Visit": "visit", "Territory": "territory",
+	"Technician": "technician", "WorkOrder": "work_order", "Appointment": "appointment", "Visit": "visit", "Territory": "territory", "SalesDesk": "sales_desk",
 }
 
 // request fills a request. The field at path gets name.
@@ -307,6 +307,9 @@ func (b *filler) scalar(f protoreflect.FieldDescriptor, probed string) protorefl
 		case f.Enum().Name() == "ReferralState": // the first outcome that can be recorded
 			return protoreflect.ValueOfEnum(protoreflect.EnumNumber(pb.ReferralState_REFERRAL_STATE_CONTACTED))
 		}
+		if f.ContainingMessage().Name() == "ReferralClock" {
+			return protoreflect.Value{} // the last clock is for every urgency
+		}
 		return protoreflect.ValueOfEnum(1)
 	case protoreflect.BytesKind:
 		if f.Name() == "requests_csv" {
@@ -345,6 +348,10 @@ func (b *filler) text(field string) string {
 		return "https://third.example.org"
 	case "subject":
 		return fmt.Sprintf("subject-%d", b.serial)
+	case "owner", "account_owner", "members", "ladder":
+		return "member:sales"
+	case "member", "tier": // of rules and clocks, for everybody
+		return ""
 	case "media_type":
 		return "image/jpeg"
 	}

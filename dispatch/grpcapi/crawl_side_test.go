@@ -194,6 +194,11 @@ func (s *side) furnish(t *testing.T) {
 		ID: dispatch.WebhookDeliveryID{}.New(), Endpoint: endpoint.ID, Referral: logged.ID, Version: 1, Event: dispatch.WebhookReferralChanged,
 		Lead: &dispatch.Lead{Referral: logged.Name(), CustomerName: own}, State: dispatch.WebhookPending, DueAt: company.Now, CreatedAt: company.Now,
 	}
+	desk := dispatch.SalesDesk{
+		ID: dispatch.SalesDeskID(own), DisplayName: own, TimeZone: s.Tenant.TimeZone, Members: []string{"member:sales"},
+		Clocks: []dispatch.ReferralClock{{AcceptWithin: time.Hour, ContactWithin: time.Hour, NextStepWithin: time.Hour}},
+	}
+	routing := dispatch.RoutingRule{ID: dispatch.RoutingRuleID(own), Position: 1, Desk: desk.ID, Assignment: dispatch.AssignLeastLoaded}
 	s.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.CreateSkill(ctx, dispatch.Skill{ID: dispatch.SkillID(own), DisplayName: own}) },
@@ -237,6 +242,8 @@ func (s *side) furnish(t *testing.T) {
 			func() error { return tx.CreateCommitment(ctx, planned) },
 			func() error { return tx.CreateReferral(ctx, logged) },
 			func() error { return tx.CreateIncentiveRule(ctx, rule) },
+			func() error { return tx.CreateSalesDesk(ctx, desk) },
+			func() error { return tx.CreateRoutingRule(ctx, routing) },
 			func() error { return tx.CreatePayroll(ctx, payroll) },
 			func() error { return tx.CreateWebhookEndpoint(ctx, endpoint) },
 			func() error { return tx.CreateWebhookDelivery(ctx, handedOver) },
@@ -254,7 +261,7 @@ func (s *side) furnish(t *testing.T) {
 		"Plan": plan.Name(), "PlanningArea": "planningAreas/" + own, "Service": "services/" + own, "Shift": s.Shifts[4].Name(),
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
-		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(),
+		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(), "SalesDesk": desk.Name(), "RoutingRule": routing.Name(),
 		"WebhookEndpoint": endpoint.Name(), "WebhookDelivery": handedOver.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name

@@ -34,7 +34,7 @@ func customerOf(c dispatch.Customer) *pb.Customer {
 	return &pb.Customer{
 		Name: c.Name(), DisplayName: c.DisplayName, Email: c.Email, Phone: c.Phone, Language: c.Language,
 		MailAllowed: c.MailAllowed, TextAllowed: c.TextAllowed, ExternalReference: c.ExternalReference,
-		MergedInto: nameOrEmpty(c.MergedInto), Etag: etagOf(c.Version),
+		AccountOwner: c.AccountOwner, MergedInto: nameOrEmpty(c.MergedInto), Etag: etagOf(c.Version),
 	}
 }
 
@@ -183,4 +183,17 @@ func (s customerServer) MergeContacts(ctx context.Context, req *pb.MergeContacts
 		return nil, err
 	}
 	return answer(contactOf)(s.workforce.MergeContacts(ctx, callOf(ctx), stays, duplicate))
+}
+
+// SetAccountOwner implements CustomerService.
+func (s customerServer) SetAccountOwner(ctx context.Context, req *pb.SetAccountOwnerRequest) (*pb.Customer, error) {
+	var id dispatch.CustomerID
+	if err := parseName("name", req.GetName(), &id); err != nil {
+		return nil, err
+	}
+	version, err := parseEtag(req.GetEtag())
+	if err != nil {
+		return nil, err
+	}
+	return answer(customerOf)(s.workforce.SetAccountOwner(ctx, callOf(ctx), id, version, req.GetAccountOwner()))
 }

@@ -193,6 +193,7 @@ var resourceTypes = map[string]string{
 	"workOrders": "WorkOrder", "visits": "Visit", "appointments": "Appointment", "promises": "Promise", "holds": "Hold",
 	"plans": "Plan", "referrals": "Referral", "operations": "Operation", "members": "Member", "tenants": "Tenant",
 	"incentiveRules": "IncentiveRule", "payrolls": "Payroll", "webhookEndpoints": "WebhookEndpoint", "webhookDeliveries": "WebhookDelivery",
+	"salesDesks": "SalesDesk", "routingRules": "RoutingRule",
 }
 
 // resourceType gives the type of what name names, e.g. "firstfix.dev/Hold".

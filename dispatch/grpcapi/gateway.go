@@ -115,7 +115,7 @@ func newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterBookingServiceHandler, pb.RegisterCustomerServiceHandler, pb.RegisterDispatchServiceHandler,
 		pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterReferralServiceHandler,
-		pb.RegisterTechnicianServiceHandler, pb.RegisterWebhookServiceHandler, pb.RegisterWorkforceServiceHandler,
+		pb.RegisterSalesDeskServiceHandler, pb.RegisterTechnicianServiceHandler, pb.RegisterWebhookServiceHandler, pb.RegisterWorkforceServiceHandler,
 	} {
 		if err := register(ctx, mux, conn); err != nil {
 			return nil, fmt.Errorf("register the gateway: %w", err)

@@ -7,10 +7,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
@@ -115,6 +119,45 @@ func TestGateway(t *testing.T) {
 	if a.reason() != "TOKEN_MISSING" {
 		t.Errorf("metadata came through a header: %s", a.body)
 	}
+}
+
+// Every address of the contract leads to its method: somebody without a token is told
+// that he has none, and not that there is no such method.
+func TestEveryMethodHasItsAddress(t *testing.T) {
+	t.Parallel()
+	d := open(t, nil)
+	segment := regexp.MustCompile(`\{[a-z_.]+(=([^}]*))?\}`)
+	n := 0
+	contract(func(m protoreflect.MethodDescriptor) {
+		rule, _ := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
+		verb, path := httpAddress(rule)
+		path = strings.ReplaceAll(segment.ReplaceAllString(path, "$2"), "*", "x")
+		n++
+		body := ""
+		if rule.GetBody() != "" {
+			body = "{}"
+		}
+		if a := d.ask(t, verb, path, body); a.StatusCode == http.StatusNotFound || a.StatusCode == http.StatusMethodNotAllowed {
+			t.Errorf("%s %s of %s: %s, %v", verb, path, m.FullName(), a.Status, a.reason())
+		}
+	})
+	if n < 100 {
+		t.Errorf("only %d methods were tried", n)
+	}
+}
+
+func httpAddress(rule *annotations.HttpRule) (verb, path string) {
+	switch p := rule.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		return http.MethodGet, p.Get
+	case *annotations.HttpRule_Post:
+		return http.MethodPost, p.Post
+	case *annotations.HttpRule_Patch:
+		return http.MethodPatch, p.Patch
+	case *annotations.HttpRule_Delete:
+		return http.MethodDelete, p.Delete
+	}
+	return "", ""
 }
 
 func TestGatewayLimitsBodies(t *testing.T) {

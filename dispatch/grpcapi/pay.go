@@ -30,6 +30,7 @@ var (
 		int32(pb.PayReason_PAY_REASON_REVERSED):       dispatch.PayReversed,
 		int32(pb.PayReason_PAY_REASON_REINSTATED):     dispatch.PayReinstated,
 		int32(pb.PayReason_PAY_REASON_ORIGINAL_ENDED): dispatch.PayOriginalEnded,
+		int32(pb.PayReason_PAY_REASON_REASSIGNED):     dispatch.PayReassigned,
 		int32(pb.PayReason_PAY_REASON_PAID):           dispatch.PayPaid,
 	}
 )

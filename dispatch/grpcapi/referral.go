@@ -55,7 +55,7 @@ func (s referralServer) GetReferral(ctx context.Context, req *pb.GetReferralRequ
 
 // referralFields are the fields of the filter of ListReferrals.
 var referralFields = map[string][]string{
-	"state": {"="}, "owner": {"="}, "technician": {"="}, "customer": {"="}, "service": {"="}, "log_time": {">=", "<"},
+	"state": {"="}, "owner": {"="}, "escalated_to": {"="}, "sales_desk": {"="}, "technician": {"="}, "customer": {"="}, "service": {"="}, "log_time": {">=", "<"},
 }
 
 // ListReferrals implements ReferralService.
@@ -90,6 +90,10 @@ func narrowReferrals(f *dispatch.ReferralFilter, c condition) (err error) {
 		f.State, err = enumWord(c, pb.ReferralState(0).Descriptor(), referralStates)
 	case "owner":
 		f.Owner = c.value
+	case "escalated_to":
+		f.EscalatedTo = c.value
+	case "sales_desk":
+		f.Desk, err = parseSlug[dispatch.SalesDeskID]("filter", "salesDesks", c.value)
 	case "technician":
 		err = parseName("filter", c.value, &f.Technician)
 	case "customer":
@@ -141,6 +145,37 @@ func (s referralServer) RecordSaleChange(ctx context.Context, req *pb.RecordSale
 	}
 	change := referral.SaleChange{State: saleStates[int32(req.GetState())], Reason: req.GetReason()}
 	return answer(referralOf)(s.desk.RecordSaleChange(ctx, callOf(ctx), id, version, change))
+}
+
+// PauseReferral implements ReferralService.
+func (s referralServer) PauseReferral(ctx context.Context, req *pb.PauseReferralRequest) (*pb.Referral, error) {
+	id, version, err := parseReferral(req)
+	if err != nil {
+		return nil, err
+	}
+	until, err := parseStamp("until_time", req.GetUntilTime())
+	if err != nil {
+		return nil, err
+	}
+	return answer(referralOf)(s.desk.PauseClock(ctx, callOf(ctx), id, version, until, req.GetReason()))
+}
+
+// ResumeReferral implements ReferralService.
+func (s referralServer) ResumeReferral(ctx context.Context, req *pb.ResumeReferralRequest) (*pb.Referral, error) {
+	id, version, err := parseReferral(req)
+	if err != nil {
+		return nil, err
+	}
+	return answer(referralOf)(s.desk.ResumeClock(ctx, callOf(ctx), id, version))
+}
+
+// AssignReferral implements ReferralService.
+func (s referralServer) AssignReferral(ctx context.Context, req *pb.AssignReferralRequest) (*pb.Referral, error) {
+	id, version, err := parseReferral(req)
+	if err != nil {
+		return nil, err
+	}
+	return answer(referralOf)(s.desk.Assign(ctx, callOf(ctx), id, version, req.GetOwner(), req.GetReason()))
 }
 
 // parseReferral reads which referral, and of which version, a change is about.
@@ -195,12 +230,16 @@ func referralOf(r dispatch.Referral) *pb.Referral {
 		ConsentChannel: numberOf[pb.ConsentChannel](consentChannels, r.ConsentChannel),
 		DuplicateOf:    nameOrEmpty(r.DuplicateOf), Owner: r.Owner, AcceptDueTime: stampOf(r.AcceptDueAt),
 		Escalation: int32(r.Escalation), //nolint:gosec // counts days
-		LogTime:    stampOf(r.LoggedAt), AcceptTime: stampOf(r.AcceptedAt), ContactTime: stampOf(r.ContactedAt),
+		SalesDesk:  slugName("salesDesks", r.Desk), StepDueTime: stampOf(r.StepDueAt), EscalatedTo: r.EscalatedTo,
+		LogTime: stampOf(r.LoggedAt), AcceptTime: stampOf(r.AcceptedAt), ContactTime: stampOf(r.ContactedAt),
 		CloseTime: stampOf(r.ClosedAt), Etag: etagOf(r.Version), Feedback: r.Feedback,
 	}
 	if s := r.Settlement; s != nil {
 		out.SaleState, out.SaleReason = numberOf[pb.SaleState](saleStates, s.Sale), s.SaleReason
 		out.Earned, out.HeldBack = moneyOrUnset(s.Earned), moneyOrUnset(s.Held)
+	}
+	if r.Pause != nil {
+		out.PauseUntilTime, out.PauseReason = stampOf(r.Pause.Until), r.Pause.Reason
 	}
 	if r.Estimate != nil {
 		out.Estimate = moneyOf(*r.Estimate)

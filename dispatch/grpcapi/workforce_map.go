@@ -17,7 +17,9 @@ func planningAreaFields(in *pb.PlanningArea) []field[dispatch.PlanningArea] {
 	return []field[e]{
 		plain("display_name", in.GetDisplayName(), func(a *e) *string { return &a.DisplayName }),
 		plain("time_zone", in.GetTimeZone(), func(a *e) *string { return &a.TimeZone }),
-		read("windows", func() ([]dispatch.WindowRule, error) { return parseWindowRules(in.GetWindows()) },
+		read("windows", func() ([]dispatch.WindowRule, error) {
+			return parseWindowRules("planning_area.windows", in.GetWindows())
+		},
 			func(a *e) *[]dispatch.WindowRule { return &a.Windows }),
 		plain("lead_time", in.GetLeadTime().AsDuration(), func(a *e) *time.Duration { return &a.LeadTime }),
 		plain("horizon_days", int(in.GetHorizonDays()), func(a *e) *int { return &a.HorizonDays }),
@@ -28,10 +30,10 @@ func planningAreaFields(in *pb.PlanningArea) []field[dispatch.PlanningArea] {
 	}
 }
 
-func parseWindowRules(in []*pb.WindowRule) ([]dispatch.WindowRule, error) {
+func parseWindowRules(path string, in []*pb.WindowRule) ([]dispatch.WindowRule, error) {
 	var rules []dispatch.WindowRule
 	for i, w := range in {
-		at := fmt.Sprintf("planning_area.windows[%d]", i)
+		at := fmt.Sprintf("%s[%d]", path, i)
 		var rule dispatch.WindowRule
 		for _, day := range w.GetWeekdays() {
 			rule.Weekdays = append(rule.Weekdays, int(day)) // both count from Monday, 1
@@ -49,18 +51,22 @@ func parseWindowRules(in []*pb.WindowRule) ([]dispatch.WindowRule, error) {
 }
 
 func planningAreaOf(a dispatch.PlanningArea) *pb.PlanningArea {
-	out := &pb.PlanningArea{
+	return &pb.PlanningArea{
 		Name: a.Name(), DisplayName: a.DisplayName, TimeZone: a.TimeZone, LeadTime: durationpb.New(a.LeadTime),
 		HorizonDays:  int32(a.HorizonDays), //nolint:gosec // at most 366
 		ChangeCutoff: durationpb.New(a.ChangeCutoff), HoldDuration: durationpb.New(a.HoldTime),
-		PlanTime: timeOfDayOf(a.PlanAt), Etag: etagOf(a.Version),
+		PlanTime: timeOfDayOf(a.PlanAt), Windows: windowRulesOf(a.Windows), Etag: etagOf(a.Version),
 	}
-	for _, rule := range a.Windows {
+}
+
+func windowRulesOf(rules []dispatch.WindowRule) []*pb.WindowRule {
+	var out []*pb.WindowRule
+	for _, rule := range rules {
 		window := &pb.WindowRule{Start: timeOfDayOf(rule.Start), End: timeOfDayOf(rule.End)}
 		for _, day := range rule.Weekdays {
 			window.Weekdays = append(window.Weekdays, dayofweek.DayOfWeek(day)) //nolint:gosec // 1 to 7
 		}
-		out.Windows = append(out.Windows, window)
+		out = append(out, window)
 	}
 	return out
 }

@@ -10,13 +10,13 @@ import (
 )
 
 const customerColumns = `e.id, e.display_name, e.email, e.phone, e.language, e.mail_allowed, e.text_allowed,
-	e.external_reference, e.merged_into, e.version`
+	e.external_reference, e.account_owner, e.merged_into, e.version`
 
 func scanCustomer(row pgx.CollectableRow) (dispatch.Customer, error) {
 	var c dispatch.Customer
 	var merged *uuid.UUID
 	err := row.Scan(&c.ID, &c.DisplayName, &c.Email, &c.Phone, &c.Language, &c.MailAllowed, &c.TextAllowed,
-		&c.ExternalReference, &merged, &c.Version)
+		&c.ExternalReference, &c.AccountOwner, &merged, &c.Version)
 	c.MergedInto.UUID = uuidOrZero(merged)
 	return c, err
 }
@@ -25,7 +25,8 @@ func customerArgs(c dispatch.Customer) pgx.NamedArgs {
 	return pgx.NamedArgs{
 		"id": c.ID, "name": c.DisplayName, "email": c.Email, "phone": c.Phone, "language": c.Language,
 		"mail": c.MailAllowed, "text": c.TextAllowed, "external": c.ExternalReference,
-		"merged": orNull(c.MergedInto), "version": c.Version,
+		"account_owner": c.AccountOwner,
+		"merged":        orNull(c.MergedInto), "version": c.Version,
 	}
 }
 
@@ -81,7 +82,7 @@ func (t *tx) SearchCustomers(ctx context.Context, query string, page dispatch.Pa
 
 const saveCustomerSQL = `
 UPDATE customers SET display_name = @name, email = @email, phone = @phone, language = @language,
-	mail_allowed = @mail, text_allowed = @text, external_reference = @external, merged_into = @merged,
+	mail_allowed = @mail, text_allowed = @text, external_reference = @external, account_owner = @account_owner, merged_into = @merged,
 	version = version + 1
 WHERE tenant_id = @tenant AND id = @id AND version = @version`
 

@@ -13,25 +13,32 @@ import (
 
 const referralColumns = `r.id, r.visit_id, r.work_order_id, r.site_id, r.customer_id, r.technician_id, r.need, r.suggestion,
 	r.service_id, r.urgency, r.consent_channel, r.estimate_minor, r.currency, r.state, r.state_reason, r.duplicate_of,
-	r.owner, r.accept_due_at, r.escalation, r.value_minor, r.logged_at, r.accepted_at, r.contacted_at, r.closed_at,
+	r.sales_desk_id, r.owner, r.accept_due_at, r.step_due_at, r.escalation, r.escalated_to, r.paused_at, r.paused_until, r.pause_reason, r.value_minor, r.logged_at, r.accepted_at, r.contacted_at, r.closed_at,
 	r.version`
 
 func scanReferral(row pgx.CollectableRow) (dispatch.Referral, error) {
 	var r dispatch.Referral
-	var service, currency *string
+	var service, currency, desk *string
 	var estimate, value *int64
 	var duplicate *uuid.UUID
-	var due, accepted, contacted, closed *time.Time
+	var due, stepDue, accepted, contacted, closed, pausedAt, pausedUntil *time.Time
+	var pauseReason string
 	err := row.Scan(&r.ID, &r.Visit, &r.WorkOrder, &r.Site, &r.Customer, &r.Technician, &r.Need, &r.Suggestion,
 		&service, &r.Urgency, &r.ConsentChannel, &estimate, &currency, &r.State, &r.StateReason, &duplicate,
-		&r.Owner, &due, &r.Escalation, &value, &r.LoggedAt, &accepted, &contacted, &closed,
+		&desk, &r.Owner, &due, &stepDue, &r.Escalation, &r.EscalatedTo, &pausedAt, &pausedUntil, &pauseReason, &value, &r.LoggedAt, &accepted, &contacted, &closed,
 		&r.Version)
 	if service != nil {
 		r.Service = dispatch.ServiceID(*service)
 	}
+	if desk != nil {
+		r.Desk = dispatch.SalesDeskID(*desk)
+	}
+	if pausedAt != nil {
+		r.Pause = &dispatch.Pause{Since: *pausedAt, Until: timeOrZero(pausedUntil), Reason: pauseReason}
+	}
 	r.DuplicateOf.UUID = uuidOrZero(duplicate)
 	r.Estimate, r.Value = moneyOrNone(estimate, currency), moneyOrNone(value, currency)
-	r.AcceptDueAt, r.AcceptedAt = timeOrZero(due), timeOrZero(accepted)
+	r.AcceptDueAt, r.StepDueAt, r.AcceptedAt = timeOrZero(due), timeOrZero(stepDue), timeOrZero(accepted)
 	r.ContactedAt, r.ClosedAt = timeOrZero(contacted), timeOrZero(closed)
 	return r, err
 }
@@ -49,12 +56,19 @@ func referralArgs(r dispatch.Referral) pgx.NamedArgs {
 		"id": r.ID, "visit": r.Visit, "order": r.WorkOrder, "site": r.Site, "customer": r.Customer,
 		"technician": r.Technician, "need": r.Need, "suggestion": r.Suggestion, "service": nil, "urgency": r.Urgency,
 		"consent": r.ConsentChannel, "estimate": nil, "currency": nil, "state": r.State, "state_reason": r.StateReason,
-		"duplicate": orNull(r.DuplicateOf), "owner": r.Owner, "due": timeOrNull(r.AcceptDueAt), "escalation": r.Escalation,
+		"duplicate": orNull(r.DuplicateOf), "owner": r.Owner, "due": timeOrNull(r.AcceptDueAt), "step_due": timeOrNull(r.StepDueAt), "escalation": r.Escalation,
+		"desk": nil, "escalated_to": r.EscalatedTo, "paused_at": nil, "paused_until": nil, "pause_reason": "",
 		"value": nil, "logged": r.LoggedAt, "accepted": timeOrNull(r.AcceptedAt), "contacted": timeOrNull(r.ContactedAt),
 		"closed": timeOrNull(r.ClosedAt), "version": r.Version,
 	}
 	if r.Service != "" {
 		args["service"] = r.Service
+	}
+	if r.Desk != "" {
+		args["desk"] = r.Desk
+	}
+	if p := r.Pause; p != nil {
+		args["paused_at"], args["paused_until"], args["pause_reason"] = p.Since, p.Until, p.Reason
 	}
 	// One currency serves both amounts: the use cases take none but the tenant's.
 	if r.Estimate != nil {
@@ -68,11 +82,11 @@ func referralArgs(r dispatch.Referral) pgx.NamedArgs {
 
 const createReferralSQL = `
 INSERT INTO referrals (tenant_id, id, visit_id, work_order_id, site_id, customer_id, technician_id, need, suggestion,
-	service_id, urgency, consent_channel, estimate_minor, currency, state, state_reason, duplicate_of, owner,
-	accept_due_at, escalation, value_minor, logged_at, accepted_at, contacted_at, closed_at)
+	service_id, urgency, consent_channel, estimate_minor, currency, state, state_reason, duplicate_of, sales_desk_id, owner,
+	accept_due_at, step_due_at, escalation, escalated_to, value_minor, logged_at, accepted_at, contacted_at, closed_at)
 VALUES (@tenant, @id, @visit, @order, @site, @customer, @technician, @need, @suggestion,
-	@service, @urgency, @consent, @estimate, @currency, @state, @state_reason, @duplicate, @owner,
-	@due, @escalation, @value, @logged, @accepted, @contacted, @closed)`
+	@service, @urgency, @consent, @estimate, @currency, @state, @state_reason, @duplicate, @desk, @owner,
+	@due, @step_due, @escalation, @escalated_to, @value, @logged, @accepted, @contacted, @closed)`
 
 // CreateReferral implements dispatch.ReferralTx.
 func (t *tx) CreateReferral(ctx context.Context, r dispatch.Referral) error {
@@ -98,7 +112,8 @@ func (t *tx) LockReferral(ctx context.Context, id dispatch.ReferralID) (dispatch
 // What was fixed when it was logged is not among the columns.
 const saveReferralSQL = `
 UPDATE referrals SET currency = @currency, state = @state, state_reason = @state_reason, owner = @owner,
-	accept_due_at = @due, escalation = @escalation, value_minor = @value, accepted_at = @accepted,
+	sales_desk_id = @desk, accept_due_at = @due, step_due_at = @step_due, escalation = @escalation, escalated_to = @escalated_to,
+	paused_at = @paused_at, paused_until = @paused_until, pause_reason = @pause_reason, value_minor = @value, accepted_at = @accepted,
 	contacted_at = @contacted, closed_at = @closed, version = version + 1
 WHERE tenant_id = @tenant AND id = @id AND version = @version`
 
@@ -116,6 +131,8 @@ WHERE r.tenant_id = @tenant AND r.id > @after` + referralConditions
 const referralConditions = `
 	AND (@state = '' OR r.state = @state)
 	AND (@owner = '' OR r.owner = @owner)
+	AND (@escalated_to = '' OR r.escalated_to = @escalated_to)
+	AND (@desk = '' OR r.sales_desk_id = @desk)
 	AND (@technician::uuid IS NULL OR r.technician_id = @technician)
 	AND (@customer::uuid IS NULL OR r.customer_id = @customer)
 	AND (@service = '' OR r.service_id = @service)
@@ -135,7 +152,7 @@ func (t *tx) pageOfReferrals(ctx context.Context, sql string, args pgx.NamedArgs
 		return nil, "", err
 	}
 	maps.Copy(args, pgx.NamedArgs{
-		"after": after, "state": f.State, "owner": f.Owner, "technician": orNull(f.Technician),
+		"after": after, "state": f.State, "owner": f.Owner, "escalated_to": f.EscalatedTo, "desk": f.Desk, "technician": orNull(f.Technician),
 		"customer": orNull(f.Customer), "service": f.Service, "from": timeOrNull(f.Logged.Start),
 		"to": timeOrNull(f.Logged.End), "limit": page.Size + 1,
 	})

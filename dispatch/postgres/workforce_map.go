@@ -29,14 +29,21 @@ func scanPlanningArea(row pgx.CollectableRow) (dispatch.PlanningArea, error) {
 	err := row.Scan(&a.ID, &a.DisplayName, &a.TimeZone, &lead, &a.HorizonDays, &cutoff, &hold, &a.PlanAt, &a.Version,
 		&days, &starts, &ends)
 	a.LeadTime, a.ChangeCutoff, a.HoldTime = fromSeconds(lead), fromSeconds(cutoff), fromSeconds(hold)
+	a.Windows = windowRules(days, starts, ends)
+	return a, err
+}
+
+// windowRules reads rules from arrays in parallel; weekdays come as digits.
+func windowRules(days []string, starts, ends []dispatch.TimeOfDay) []dispatch.WindowRule {
+	var rules []dispatch.WindowRule
 	for i := range days {
 		rule := dispatch.WindowRule{Start: starts[i], End: ends[i]}
 		for _, digit := range days[i] {
 			rule.Weekdays = append(rule.Weekdays, int(digit-'0'))
 		}
-		a.Windows = append(a.Windows, rule)
+		rules = append(rules, rule)
 	}
-	return a, err
+	return rules
 }
 
 func planningAreaArgs(a dispatch.PlanningArea) pgx.NamedArgs {

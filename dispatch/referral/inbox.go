@@ -141,6 +141,9 @@ func (t Told) apply(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, to
 			r.ContactedAt = now
 		}
 	}
+	if err := restartClock(ctx, tx, &r, now); err != nil {
+		return r, err
+	}
 	r, err := step(ctx, tx, from, r, actor, reason, now)
 	if err != nil {
 		return r, err

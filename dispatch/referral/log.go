@@ -61,7 +61,7 @@ func (d *Desk) Log(ctx context.Context, call dispatch.Call, in Noticed) (dispatc
 		if err := record(ctx, tx, "", r, call.Principal.Subject, "", now); err != nil {
 			return r, err
 		}
-		if r, err = route(ctx, tx, r, original.Owner, now); err != nil {
+		if r, err = route(ctx, tx, r, original, now); err != nil {
 			return r, err
 		}
 		return show(ctx, tx, call.Principal, r)

@@ -138,6 +138,9 @@ func settleMove(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, actor 
 		_, _, err := settle(ctx, tx, r, dispatch.PayAccepted, actor, now)
 		return err
 	case dispatch.ReferralWon:
+		if err := tx.WinAccount(ctx, r.Customer, r.Owner); err != nil {
+			return err
+		}
 		if err := tx.CreateSale(ctx, dispatch.Sale{Referral: r.ID, State: dispatch.SaleStanding, WonAt: now}); err != nil {
 			return err
 		}

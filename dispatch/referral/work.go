@@ -37,7 +37,8 @@ type Outcome struct {
 }
 
 // RecordOutcome records how far a referral came. It moves ahead only, whatever
-// the order in which it is told. Its owner records it, or an administrator.
+// the order in which it is told. Its owner records it, who looks after it for him, or
+// an administrator.
 func (d *Desk) RecordOutcome(ctx context.Context, call dispatch.Call, id dispatch.ReferralID, version int64, in Outcome) (dispatch.Referral, error) {
 	in.Reason = strings.TrimSpace(in.Reason)
 	if err := in.check(); err != nil {
@@ -45,8 +46,8 @@ func (d *Desk) RecordOutcome(ctx context.Context, call dispatch.Call, id dispatc
 	}
 	who := call.Principal
 	return d.move(ctx, call, id, version, in.Reason, func(ctx context.Context, tx dispatch.Tx, r *dispatch.Referral, now time.Time) error {
-		if r.Owner != who.Subject && who.Role != dispatch.RoleAdministrator {
-			return dispatch.Refuse(dispatch.ReasonAccessDenied, r.Name(), "it is another's: its owner or an administrator records what came of it")
+		if r.Owner != who.Subject && r.EscalatedTo != who.Subject && who.Role != dispatch.RoleAdministrator {
+			return dispatch.Refuse(dispatch.ReasonAccessDenied, r.Name(), "it is another's: its owner, who looks after it or an administrator records what came of it")
 		}
 		if err := checkCurrency(ctx, tx, "value", in.Value); err != nil {
 			return err
@@ -103,6 +104,9 @@ func (d *Desk) move(ctx context.Context, call dispatch.Call, id dispatch.Referra
 		}
 		if from == r.State {
 			return r, dispatch.ReferralMachine.Check(r.Name(), from, r.State)
+		}
+		if err := restartClock(ctx, tx, &r, now); err != nil {
+			return r, err
 		}
 		if r, err = step(ctx, tx, from, r, call.Principal.Subject, reason, now); err != nil {
 			return r, err

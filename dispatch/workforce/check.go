@@ -136,9 +136,7 @@ func (f *faults) reference(field, name string, err error) error {
 	if dispatch.ReasonOf(err) != dispatch.ReasonResourceNotFound {
 		return err
 	}
-	refused := dispatch.InvalidField(dispatch.ReasonReferenceNotFound, field, "%s does not exist", name)
-	refused.Subject = name
-	f.add(refused)
+	f.add(dispatch.MissingReference(field, name))
 	return nil
 }
 

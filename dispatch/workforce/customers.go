@@ -69,9 +69,17 @@ func (w *Workforce) MergeCustomers(ctx context.Context, call dispatch.Call, id, 
 		if err := tx.MoveCustomer(ctx, duplicate, id); err != nil {
 			return dispatch.Customer{}, err
 		}
-		gone := found[duplicate]
+		gone, stays := found[duplicate], found[id]
 		gone.MergedInto = id
-		return found[id], tx.SaveCustomer(ctx, gone)
+		if err := tx.SaveCustomer(ctx, gone); err != nil || stays.AccountOwner != "" || gone.AccountOwner == "" {
+			return stays, err
+		}
+		stays.AccountOwner = gone.AccountOwner
+		if err := tx.SaveCustomer(ctx, stays); err != nil {
+			return stays, err
+		}
+		stays.Version++
+		return stays, nil
 	})
 }
 
@@ -99,6 +107,40 @@ func checkCustomer(ctx context.Context, tx dispatch.Tx, c *dispatch.Customer) er
 	f.line("customer.external_reference", &c.ExternalReference)
 	f.language("customer.language", &c.Language)
 	return f.err()
+}
+
+// SetAccountOwner says who of the sales team looks after a customer, "" for nobody.
+// Version 0 means whatever the version.
+func (w *Workforce) SetAccountOwner(ctx context.Context, call dispatch.Call, id dispatch.CustomerID, version int64, owner string) (dispatch.Customer, error) {
+	return dispatch.Once(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Customer, error) {
+		c, err := tx.GetCustomer(ctx, id)
+		if err != nil {
+			return c, err
+		}
+		if version != 0 {
+			if err := current(c.Name(), c.Version, version); err != nil {
+				return c, err
+			}
+		}
+		if err := unmerged(c); err != nil {
+			return c, err
+		}
+		if owner != "" {
+			may, err := dispatch.WhoMaySell(ctx, tx)
+			if err != nil {
+				return c, err
+			}
+			if err := dispatch.CheckSeller("account_owner", owner, may); err != nil {
+				return c, err
+			}
+		}
+		c.AccountOwner = owner
+		if err := tx.SaveCustomer(ctx, c); err != nil {
+			return c, err
+		}
+		c.Version++
+		return c, nil
+	})
 }
 
 // CreateContact makes a contact of a customer.

@@ -149,7 +149,7 @@ func settle(ctx context.Context, tx dispatch.Tx, shifts []dispatch.Shift, each [
 		technician, ok := technicians[s.Technician]
 		switch {
 		case !ok:
-			f.add(missing(path(i)+".technician", s.Technician.Name()))
+			f.add(dispatch.MissingReference(path(i)+".technician", s.Technician.Name()))
 			continue
 		case !technician.Active:
 			f.field(path(i)+".technician", "%s does not work for the company any more", s.Technician.Name())
@@ -192,12 +192,6 @@ func checkClash(ctx context.Context, tx dispatch.Tx, each []*dispatch.Shift, pat
 		err = wrongHours(path(i)+".start_time", "%s has a shift at that time already", shifts[i].Technician.Name())
 	}
 	return err
-}
-
-func missing(field, name string) error {
-	refused := dispatch.InvalidField(dispatch.ReasonReferenceNotFound, field, "%s does not exist", name)
-	refused.Subject = name
-	return refused
 }
 
 func technicianMap(ctx context.Context, tx dispatch.Tx, shifts []dispatch.Shift) (map[dispatch.TechnicianID]dispatch.Technician, error) {

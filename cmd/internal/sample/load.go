@@ -86,8 +86,10 @@ func (l Loader) Load(ctx context.Context, city *City) (Loaded, error) {
 	}
 	out.Technicians, out.Customers = len(load.technicians), len(load.people)
 	out.Sites, out.Assets = len(load.sites), len(load.assets)
-	out.Personas, err = load.personas(ctx)
-	return out, err
+	if out.Personas, err = load.personas(ctx); err != nil {
+		return out, err
+	}
+	return out, load.openDesk(ctx, out.Personas)
 }
 
 // atOnce is how many calls are under way together.

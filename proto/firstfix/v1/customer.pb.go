@@ -47,7 +47,10 @@ type Customer struct {
 	// The customer that this one was merged into; empty while it stands for itself.
 	MergedInto string `protobuf:"bytes,9,opt,name=merged_into,json=mergedInto,proto3" json:"merged_into,omitempty"`
 	// Version of what was read, opaque. An update must carry the one it is based on.
-	Etag          string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Subject of the sales member who looks after the customer; empty if nobody does.
+	// Whoever first sells to him does, until SetAccountOwner. For staff only.
+	AccountOwner  string `protobuf:"bytes,11,opt,name=account_owner,json=accountOwner,proto3" json:"account_owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -148,6 +151,13 @@ func (x *Customer) GetMergedInto() string {
 func (x *Customer) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Customer) GetAccountOwner() string {
+	if x != nil {
+		return x.AccountOwner
 	}
 	return ""
 }
@@ -507,11 +517,86 @@ func (x *MergeCustomersRequest) GetRequestId() string {
 	return ""
 }
 
+// Request of CustomerService.SetAccountOwner.
+type SetAccountOwnerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The customer.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Subject of the sales member, e.g. "member:anna"; empty for nobody.
+	AccountOwner string `protobuf:"bytes,2,opt,name=account_owner,json=accountOwner,proto3" json:"account_owner,omitempty"`
+	// Version that the change is based on; ETAG_MISMATCH if it has moved on. Empty
+	// means: whatever the version.
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Idempotency key, a UUID made by the caller. The same id with the same request
+	// gives the same answer again; with another, REQUEST_ID_PAYLOAD_MISMATCH.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAccountOwnerRequest) Reset() {
+	*x = SetAccountOwnerRequest{}
+	mi := &file_firstfix_v1_customer_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAccountOwnerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAccountOwnerRequest) ProtoMessage() {}
+
+func (x *SetAccountOwnerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_customer_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAccountOwnerRequest.ProtoReflect.Descriptor instead.
+func (*SetAccountOwnerRequest) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_customer_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SetAccountOwnerRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetAccountOwnerRequest) GetAccountOwner() string {
+	if x != nil {
+		return x.AccountOwner
+	}
+	return ""
+}
+
+func (x *SetAccountOwnerRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SetAccountOwnerRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_firstfix_v1_customer_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_customer_proto_rawDesc = "" +
 	"\n" +
-	"\x1afirstfix/v1/customer.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\"\xbf\x05\n" +
+	"\x1afirstfix/v1/customer.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\"\xe9\x05\n" +
 	"\bCustomer\x12V\n" +
 	"\x04name\x18\x01 \x01(\tBB\xe0A\b\xbaH<\xd8\x01\x01r725^customers/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12B\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x1f\xe0A\x02\xbaH\x19\xd8\x01\x01r\x14\x18\xc8\x01(\xa0\x062\f[\\p{L}\\p{N}]R\vdisplayName\x12R\n" +
@@ -526,7 +611,8 @@ const file_firstfix_v1_customer_proto_rawDesc = "" +
 	"mergedInto\x12\x1e\n" +
 	"\x04etag\x18\n" +
 	" \x01(\tB\n" +
-	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag:E\xeaAB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12(\n" +
+	"\raccount_owner\x18\v \x01(\tB\x03\xe0A\x03R\faccountOwner:E\xeaAB\n" +
 	"\x15firstfix.dev/Customer\x12\x14customers/{customer}*\tcustomers2\bcustomer\"\xf8\x01\n" +
 	"\x15CreateCustomerRequest\x12\x89\x01\n" +
 	"\bcustomer\x18\x01 \x01(\v2\x15.firstfix.v1.CustomerBV\xe0A\x02\xbaHP\xba\x01J\n" +
@@ -559,7 +645,15 @@ const file_firstfix_v1_customer_proto_rawDesc = "" +
 	"\tduplicate\x18\x02 \x01(\tB\\\xe0A\x02\xfaA\x17\n" +
 	"\x15firstfix.dev/Customer\xbaH<\xc8\x01\x01r725^customers/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\tduplicate\x12S\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestIdB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"request_id\x18\x03 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId\"\xb4\x02\n" +
+	"\x16SetAccountOwnerRequest\x12p\n" +
+	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x17\n" +
+	"\x15firstfix.dev/Customer\xbaH<\xc8\x01\x01r725^customers/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x123\n" +
+	"\raccount_owner\x18\x02 \x01(\tB\x0e\xe0A\x01\xbaH\br\x06\x18\xac\x02(\xb0\tR\faccountOwner\x12\x1e\n" +
+	"\x04etag\x18\x03 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12S\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestIdB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_customer_proto_rawDescOnce sync.Once
@@ -573,7 +667,7 @@ func file_firstfix_v1_customer_proto_rawDescGZIP() []byte {
 	return file_firstfix_v1_customer_proto_rawDescData
 }
 
-var file_firstfix_v1_customer_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_firstfix_v1_customer_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_firstfix_v1_customer_proto_goTypes = []any{
 	(*Customer)(nil),                // 0: firstfix.v1.Customer
 	(*CreateCustomerRequest)(nil),   // 1: firstfix.v1.CreateCustomerRequest
@@ -582,13 +676,14 @@ var file_firstfix_v1_customer_proto_goTypes = []any{
 	(*SearchCustomersResponse)(nil), // 4: firstfix.v1.SearchCustomersResponse
 	(*UpdateCustomerRequest)(nil),   // 5: firstfix.v1.UpdateCustomerRequest
 	(*MergeCustomersRequest)(nil),   // 6: firstfix.v1.MergeCustomersRequest
-	(*fieldmaskpb.FieldMask)(nil),   // 7: google.protobuf.FieldMask
+	(*SetAccountOwnerRequest)(nil),  // 7: firstfix.v1.SetAccountOwnerRequest
+	(*fieldmaskpb.FieldMask)(nil),   // 8: google.protobuf.FieldMask
 }
 var file_firstfix_v1_customer_proto_depIdxs = []int32{
 	0, // 0: firstfix.v1.CreateCustomerRequest.customer:type_name -> firstfix.v1.Customer
 	0, // 1: firstfix.v1.SearchCustomersResponse.customers:type_name -> firstfix.v1.Customer
 	0, // 2: firstfix.v1.UpdateCustomerRequest.customer:type_name -> firstfix.v1.Customer
-	7, // 3: firstfix.v1.UpdateCustomerRequest.update_mask:type_name -> google.protobuf.FieldMask
+	8, // 3: firstfix.v1.UpdateCustomerRequest.update_mask:type_name -> google.protobuf.FieldMask
 	4, // [4:4] is the sub-list for method output_type
 	4, // [4:4] is the sub-list for method input_type
 	4, // [4:4] is the sub-list for extension type_name
@@ -607,7 +702,7 @@ func file_firstfix_v1_customer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_firstfix_v1_customer_proto_rawDesc), len(file_firstfix_v1_customer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -25,13 +25,14 @@ var File_firstfix_v1_customer_service_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_customer_service_proto_rawDesc = "" +
 	"\n" +
-	"\"firstfix/v1/customer_service.proto\x12\vfirstfix.v1\x1a\x17firstfix/v1/asset.proto\x1a\x19firstfix/v1/contact.proto\x1a\x1afirstfix/v1/customer.proto\x1a\x16firstfix/v1/site.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto2\xa9\x13\n" +
+	"\"firstfix/v1/customer_service.proto\x12\vfirstfix.v1\x1a\x17firstfix/v1/asset.proto\x1a\x19firstfix/v1/contact.proto\x1a\x1afirstfix/v1/customer.proto\x1a\x16firstfix/v1/site.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto2\xac\x14\n" +
 	"\x0fCustomerService\x12w\n" +
 	"\x0eCreateCustomer\x12\".firstfix.v1.CreateCustomerRequest\x1a\x15.firstfix.v1.Customer\"*\xdaA\bcustomer\x82\xd3\xe4\x93\x02\x19:\bcustomer\"\r/v1/customers\x12l\n" +
 	"\vGetCustomer\x12\x1f.firstfix.v1.GetCustomerRequest\x1a\x15.firstfix.v1.Customer\"%\xdaA\x04name\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=customers/*}\x12z\n" +
 	"\x0fSearchCustomers\x12#.firstfix.v1.SearchCustomersRequest\x1a$.firstfix.v1.SearchCustomersResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/customers:search\x12\x95\x01\n" +
 	"\x0eUpdateCustomer\x12\".firstfix.v1.UpdateCustomerRequest\x1a\x15.firstfix.v1.Customer\"H\xdaA\x14customer,update_mask\x82\xd3\xe4\x93\x02+:\bcustomer2\x1f/v1/{customer.name=customers/*}\x12\x85\x01\n" +
-	"\x0eMergeCustomers\x12\".firstfix.v1.MergeCustomersRequest\x1a\x15.firstfix.v1.Customer\"8\xdaA\x0ename,duplicate\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=customers/*}:merge\x12\x8d\x01\n" +
+	"\x0eMergeCustomers\x12\".firstfix.v1.MergeCustomersRequest\x1a\x15.firstfix.v1.Customer\"8\xdaA\x0ename,duplicate\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=customers/*}:merge\x12\x80\x01\n" +
+	"\x0fSetAccountOwner\x12#.firstfix.v1.SetAccountOwnerRequest\x1a\x15.firstfix.v1.Customer\"1\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{name=customers/*}:setAccountOwner\x12\x8d\x01\n" +
 	"\rCreateContact\x12!.firstfix.v1.CreateContactRequest\x1a\x14.firstfix.v1.Contact\"C\xdaA\x0eparent,contact\x82\xd3\xe4\x93\x02,:\acontact\"!/v1/{parent=customers/*}/contacts\x12t\n" +
 	"\n" +
 	"GetContact\x12\x1e.firstfix.v1.GetContactRequest\x1a\x14.firstfix.v1.Contact\"0\xdaA\x04name\x82\xd3\xe4\x93\x02#\x12!/v1/{name=customers/*/contacts/*}\x12\x8b\x01\n" +
@@ -59,29 +60,30 @@ var file_firstfix_v1_customer_service_proto_goTypes = []any{
 	(*SearchCustomersRequest)(nil),  // 2: firstfix.v1.SearchCustomersRequest
 	(*UpdateCustomerRequest)(nil),   // 3: firstfix.v1.UpdateCustomerRequest
 	(*MergeCustomersRequest)(nil),   // 4: firstfix.v1.MergeCustomersRequest
-	(*CreateContactRequest)(nil),    // 5: firstfix.v1.CreateContactRequest
-	(*GetContactRequest)(nil),       // 6: firstfix.v1.GetContactRequest
-	(*SearchContactsRequest)(nil),   // 7: firstfix.v1.SearchContactsRequest
-	(*UpdateContactRequest)(nil),    // 8: firstfix.v1.UpdateContactRequest
-	(*MergeContactsRequest)(nil),    // 9: firstfix.v1.MergeContactsRequest
-	(*CreateSiteRequest)(nil),       // 10: firstfix.v1.CreateSiteRequest
-	(*GetSiteRequest)(nil),          // 11: firstfix.v1.GetSiteRequest
-	(*SearchSitesRequest)(nil),      // 12: firstfix.v1.SearchSitesRequest
-	(*UpdateSiteRequest)(nil),       // 13: firstfix.v1.UpdateSiteRequest
-	(*MergeSitesRequest)(nil),       // 14: firstfix.v1.MergeSitesRequest
-	(*CreateAssetRequest)(nil),      // 15: firstfix.v1.CreateAssetRequest
-	(*GetAssetRequest)(nil),         // 16: firstfix.v1.GetAssetRequest
-	(*SearchAssetsRequest)(nil),     // 17: firstfix.v1.SearchAssetsRequest
-	(*UpdateAssetRequest)(nil),      // 18: firstfix.v1.UpdateAssetRequest
-	(*MergeAssetsRequest)(nil),      // 19: firstfix.v1.MergeAssetsRequest
-	(*Customer)(nil),                // 20: firstfix.v1.Customer
-	(*SearchCustomersResponse)(nil), // 21: firstfix.v1.SearchCustomersResponse
-	(*Contact)(nil),                 // 22: firstfix.v1.Contact
-	(*SearchContactsResponse)(nil),  // 23: firstfix.v1.SearchContactsResponse
-	(*Site)(nil),                    // 24: firstfix.v1.Site
-	(*SearchSitesResponse)(nil),     // 25: firstfix.v1.SearchSitesResponse
-	(*Asset)(nil),                   // 26: firstfix.v1.Asset
-	(*SearchAssetsResponse)(nil),    // 27: firstfix.v1.SearchAssetsResponse
+	(*SetAccountOwnerRequest)(nil),  // 5: firstfix.v1.SetAccountOwnerRequest
+	(*CreateContactRequest)(nil),    // 6: firstfix.v1.CreateContactRequest
+	(*GetContactRequest)(nil),       // 7: firstfix.v1.GetContactRequest
+	(*SearchContactsRequest)(nil),   // 8: firstfix.v1.SearchContactsRequest
+	(*UpdateContactRequest)(nil),    // 9: firstfix.v1.UpdateContactRequest
+	(*MergeContactsRequest)(nil),    // 10: firstfix.v1.MergeContactsRequest
+	(*CreateSiteRequest)(nil),       // 11: firstfix.v1.CreateSiteRequest
+	(*GetSiteRequest)(nil),          // 12: firstfix.v1.GetSiteRequest
+	(*SearchSitesRequest)(nil),      // 13: firstfix.v1.SearchSitesRequest
+	(*UpdateSiteRequest)(nil),       // 14: firstfix.v1.UpdateSiteRequest
+	(*MergeSitesRequest)(nil),       // 15: firstfix.v1.MergeSitesRequest
+	(*CreateAssetRequest)(nil),      // 16: firstfix.v1.CreateAssetRequest
+	(*GetAssetRequest)(nil),         // 17: firstfix.v1.GetAssetRequest
+	(*SearchAssetsRequest)(nil),     // 18: firstfix.v1.SearchAssetsRequest
+	(*UpdateAssetRequest)(nil),      // 19: firstfix.v1.UpdateAssetRequest
+	(*MergeAssetsRequest)(nil),      // 20: firstfix.v1.MergeAssetsRequest
+	(*Customer)(nil),                // 21: firstfix.v1.Customer
+	(*SearchCustomersResponse)(nil), // 22: firstfix.v1.SearchCustomersResponse
+	(*Contact)(nil),                 // 23: firstfix.v1.Contact
+	(*SearchContactsResponse)(nil),  // 24: firstfix.v1.SearchContactsResponse
+	(*Site)(nil),                    // 25: firstfix.v1.Site
+	(*SearchSitesResponse)(nil),     // 26: firstfix.v1.SearchSitesResponse
+	(*Asset)(nil),                   // 27: firstfix.v1.Asset
+	(*SearchAssetsResponse)(nil),    // 28: firstfix.v1.SearchAssetsResponse
 }
 var file_firstfix_v1_customer_service_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.CustomerService.CreateCustomer:input_type -> firstfix.v1.CreateCustomerRequest
@@ -89,43 +91,45 @@ var file_firstfix_v1_customer_service_proto_depIdxs = []int32{
 	2,  // 2: firstfix.v1.CustomerService.SearchCustomers:input_type -> firstfix.v1.SearchCustomersRequest
 	3,  // 3: firstfix.v1.CustomerService.UpdateCustomer:input_type -> firstfix.v1.UpdateCustomerRequest
 	4,  // 4: firstfix.v1.CustomerService.MergeCustomers:input_type -> firstfix.v1.MergeCustomersRequest
-	5,  // 5: firstfix.v1.CustomerService.CreateContact:input_type -> firstfix.v1.CreateContactRequest
-	6,  // 6: firstfix.v1.CustomerService.GetContact:input_type -> firstfix.v1.GetContactRequest
-	7,  // 7: firstfix.v1.CustomerService.SearchContacts:input_type -> firstfix.v1.SearchContactsRequest
-	8,  // 8: firstfix.v1.CustomerService.UpdateContact:input_type -> firstfix.v1.UpdateContactRequest
-	9,  // 9: firstfix.v1.CustomerService.MergeContacts:input_type -> firstfix.v1.MergeContactsRequest
-	10, // 10: firstfix.v1.CustomerService.CreateSite:input_type -> firstfix.v1.CreateSiteRequest
-	11, // 11: firstfix.v1.CustomerService.GetSite:input_type -> firstfix.v1.GetSiteRequest
-	12, // 12: firstfix.v1.CustomerService.SearchSites:input_type -> firstfix.v1.SearchSitesRequest
-	13, // 13: firstfix.v1.CustomerService.UpdateSite:input_type -> firstfix.v1.UpdateSiteRequest
-	14, // 14: firstfix.v1.CustomerService.MergeSites:input_type -> firstfix.v1.MergeSitesRequest
-	15, // 15: firstfix.v1.CustomerService.CreateAsset:input_type -> firstfix.v1.CreateAssetRequest
-	16, // 16: firstfix.v1.CustomerService.GetAsset:input_type -> firstfix.v1.GetAssetRequest
-	17, // 17: firstfix.v1.CustomerService.SearchAssets:input_type -> firstfix.v1.SearchAssetsRequest
-	18, // 18: firstfix.v1.CustomerService.UpdateAsset:input_type -> firstfix.v1.UpdateAssetRequest
-	19, // 19: firstfix.v1.CustomerService.MergeAssets:input_type -> firstfix.v1.MergeAssetsRequest
-	20, // 20: firstfix.v1.CustomerService.CreateCustomer:output_type -> firstfix.v1.Customer
-	20, // 21: firstfix.v1.CustomerService.GetCustomer:output_type -> firstfix.v1.Customer
-	21, // 22: firstfix.v1.CustomerService.SearchCustomers:output_type -> firstfix.v1.SearchCustomersResponse
-	20, // 23: firstfix.v1.CustomerService.UpdateCustomer:output_type -> firstfix.v1.Customer
-	20, // 24: firstfix.v1.CustomerService.MergeCustomers:output_type -> firstfix.v1.Customer
-	22, // 25: firstfix.v1.CustomerService.CreateContact:output_type -> firstfix.v1.Contact
-	22, // 26: firstfix.v1.CustomerService.GetContact:output_type -> firstfix.v1.Contact
-	23, // 27: firstfix.v1.CustomerService.SearchContacts:output_type -> firstfix.v1.SearchContactsResponse
-	22, // 28: firstfix.v1.CustomerService.UpdateContact:output_type -> firstfix.v1.Contact
-	22, // 29: firstfix.v1.CustomerService.MergeContacts:output_type -> firstfix.v1.Contact
-	24, // 30: firstfix.v1.CustomerService.CreateSite:output_type -> firstfix.v1.Site
-	24, // 31: firstfix.v1.CustomerService.GetSite:output_type -> firstfix.v1.Site
-	25, // 32: firstfix.v1.CustomerService.SearchSites:output_type -> firstfix.v1.SearchSitesResponse
-	24, // 33: firstfix.v1.CustomerService.UpdateSite:output_type -> firstfix.v1.Site
-	24, // 34: firstfix.v1.CustomerService.MergeSites:output_type -> firstfix.v1.Site
-	26, // 35: firstfix.v1.CustomerService.CreateAsset:output_type -> firstfix.v1.Asset
-	26, // 36: firstfix.v1.CustomerService.GetAsset:output_type -> firstfix.v1.Asset
-	27, // 37: firstfix.v1.CustomerService.SearchAssets:output_type -> firstfix.v1.SearchAssetsResponse
-	26, // 38: firstfix.v1.CustomerService.UpdateAsset:output_type -> firstfix.v1.Asset
-	26, // 39: firstfix.v1.CustomerService.MergeAssets:output_type -> firstfix.v1.Asset
-	20, // [20:40] is the sub-list for method output_type
-	0,  // [0:20] is the sub-list for method input_type
+	5,  // 5: firstfix.v1.CustomerService.SetAccountOwner:input_type -> firstfix.v1.SetAccountOwnerRequest
+	6,  // 6: firstfix.v1.CustomerService.CreateContact:input_type -> firstfix.v1.CreateContactRequest
+	7,  // 7: firstfix.v1.CustomerService.GetContact:input_type -> firstfix.v1.GetContactRequest
+	8,  // 8: firstfix.v1.CustomerService.SearchContacts:input_type -> firstfix.v1.SearchContactsRequest
+	9,  // 9: firstfix.v1.CustomerService.UpdateContact:input_type -> firstfix.v1.UpdateContactRequest
+	10, // 10: firstfix.v1.CustomerService.MergeContacts:input_type -> firstfix.v1.MergeContactsRequest
+	11, // 11: firstfix.v1.CustomerService.CreateSite:input_type -> firstfix.v1.CreateSiteRequest
+	12, // 12: firstfix.v1.CustomerService.GetSite:input_type -> firstfix.v1.GetSiteRequest
+	13, // 13: firstfix.v1.CustomerService.SearchSites:input_type -> firstfix.v1.SearchSitesRequest
+	14, // 14: firstfix.v1.CustomerService.UpdateSite:input_type -> firstfix.v1.UpdateSiteRequest
+	15, // 15: firstfix.v1.CustomerService.MergeSites:input_type -> firstfix.v1.MergeSitesRequest
+	16, // 16: firstfix.v1.CustomerService.CreateAsset:input_type -> firstfix.v1.CreateAssetRequest
+	17, // 17: firstfix.v1.CustomerService.GetAsset:input_type -> firstfix.v1.GetAssetRequest
+	18, // 18: firstfix.v1.CustomerService.SearchAssets:input_type -> firstfix.v1.SearchAssetsRequest
+	19, // 19: firstfix.v1.CustomerService.UpdateAsset:input_type -> firstfix.v1.UpdateAssetRequest
+	20, // 20: firstfix.v1.CustomerService.MergeAssets:input_type -> firstfix.v1.MergeAssetsRequest
+	21, // 21: firstfix.v1.CustomerService.CreateCustomer:output_type -> firstfix.v1.Customer
+	21, // 22: firstfix.v1.CustomerService.GetCustomer:output_type -> firstfix.v1.Customer
+	22, // 23: firstfix.v1.CustomerService.SearchCustomers:output_type -> firstfix.v1.SearchCustomersResponse
+	21, // 24: firstfix.v1.CustomerService.UpdateCustomer:output_type -> firstfix.v1.Customer
+	21, // 25: firstfix.v1.CustomerService.MergeCustomers:output_type -> firstfix.v1.Customer
+	21, // 26: firstfix.v1.CustomerService.SetAccountOwner:output_type -> firstfix.v1.Customer
+	23, // 27: firstfix.v1.CustomerService.CreateContact:output_type -> firstfix.v1.Contact
+	23, // 28: firstfix.v1.CustomerService.GetContact:output_type -> firstfix.v1.Contact
+	24, // 29: firstfix.v1.CustomerService.SearchContacts:output_type -> firstfix.v1.SearchContactsResponse
+	23, // 30: firstfix.v1.CustomerService.UpdateContact:output_type -> firstfix.v1.Contact
+	23, // 31: firstfix.v1.CustomerService.MergeContacts:output_type -> firstfix.v1.Contact
+	25, // 32: firstfix.v1.CustomerService.CreateSite:output_type -> firstfix.v1.Site
+	25, // 33: firstfix.v1.CustomerService.GetSite:output_type -> firstfix.v1.Site
+	26, // 34: firstfix.v1.CustomerService.SearchSites:output_type -> firstfix.v1.SearchSitesResponse
+	25, // 35: firstfix.v1.CustomerService.UpdateSite:output_type -> firstfix.v1.Site
+	25, // 36: firstfix.v1.CustomerService.MergeSites:output_type -> firstfix.v1.Site
+	27, // 37: firstfix.v1.CustomerService.CreateAsset:output_type -> firstfix.v1.Asset
+	27, // 38: firstfix.v1.CustomerService.GetAsset:output_type -> firstfix.v1.Asset
+	28, // 39: firstfix.v1.CustomerService.SearchAssets:output_type -> firstfix.v1.SearchAssetsResponse
+	27, // 40: firstfix.v1.CustomerService.UpdateAsset:output_type -> firstfix.v1.Asset
+	27, // 41: firstfix.v1.CustomerService.MergeAssets:output_type -> firstfix.v1.Asset
+	21, // [21:42] is the sub-list for method output_type
+	0,  // [0:21] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -24,6 +24,7 @@ const (
 	CustomerService_SearchCustomers_FullMethodName = "/firstfix.v1.CustomerService/SearchCustomers"
 	CustomerService_UpdateCustomer_FullMethodName  = "/firstfix.v1.CustomerService/UpdateCustomer"
 	CustomerService_MergeCustomers_FullMethodName  = "/firstfix.v1.CustomerService/MergeCustomers"
+	CustomerService_SetAccountOwner_FullMethodName = "/firstfix.v1.CustomerService/SetAccountOwner"
 	CustomerService_CreateContact_FullMethodName   = "/firstfix.v1.CustomerService/CreateContact"
 	CustomerService_GetContact_FullMethodName      = "/firstfix.v1.CustomerService/GetContact"
 	CustomerService_SearchContacts_FullMethodName  = "/firstfix.v1.CustomerService/SearchContacts"
@@ -59,6 +60,9 @@ type CustomerServiceClient interface {
 	// Merges a duplicate into a customer that stays. Cannot be undone. MOVE_NOT_ALLOWED
 	// if one of them was merged away already.
 	MergeCustomers(ctx context.Context, in *MergeCustomersRequest, opts ...grpc.CallOption) (*Customer, error)
+	// Says who of the sales team looks after a customer. REFERENCE_NOT_FOUND if he may
+	// not sell, ETAG_MISMATCH.
+	SetAccountOwner(ctx context.Context, in *SetAccountOwnerRequest, opts ...grpc.CallOption) (*Customer, error)
 	// Makes a contact. RESOURCE_NOT_FOUND if the customer does not exist.
 	CreateContact(ctx context.Context, in *CreateContactRequest, opts ...grpc.CallOption) (*Contact, error)
 	// Reads a contact.
@@ -148,6 +152,16 @@ func (c *customerServiceClient) MergeCustomers(ctx context.Context, in *MergeCus
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Customer)
 	err := c.cc.Invoke(ctx, CustomerService_MergeCustomers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *customerServiceClient) SetAccountOwner(ctx context.Context, in *SetAccountOwnerRequest, opts ...grpc.CallOption) (*Customer, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Customer)
+	err := c.cc.Invoke(ctx, CustomerService_SetAccountOwner_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -322,6 +336,9 @@ type CustomerServiceServer interface {
 	// Merges a duplicate into a customer that stays. Cannot be undone. MOVE_NOT_ALLOWED
 	// if one of them was merged away already.
 	MergeCustomers(context.Context, *MergeCustomersRequest) (*Customer, error)
+	// Says who of the sales team looks after a customer. REFERENCE_NOT_FOUND if he may
+	// not sell, ETAG_MISMATCH.
+	SetAccountOwner(context.Context, *SetAccountOwnerRequest) (*Customer, error)
 	// Makes a contact. RESOURCE_NOT_FOUND if the customer does not exist.
 	CreateContact(context.Context, *CreateContactRequest) (*Contact, error)
 	// Reads a contact.
@@ -381,6 +398,9 @@ func (UnimplementedCustomerServiceServer) UpdateCustomer(context.Context, *Updat
 }
 func (UnimplementedCustomerServiceServer) MergeCustomers(context.Context, *MergeCustomersRequest) (*Customer, error) {
 	return nil, status.Error(codes.Unimplemented, "method MergeCustomers not implemented")
+}
+func (UnimplementedCustomerServiceServer) SetAccountOwner(context.Context, *SetAccountOwnerRequest) (*Customer, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetAccountOwner not implemented")
 }
 func (UnimplementedCustomerServiceServer) CreateContact(context.Context, *CreateContactRequest) (*Contact, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateContact not implemented")
@@ -534,6 +554,24 @@ func _CustomerService_MergeCustomers_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(CustomerServiceServer).MergeCustomers(ctx, req.(*MergeCustomersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CustomerService_SetAccountOwner_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetAccountOwnerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CustomerServiceServer).SetAccountOwner(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CustomerService_SetAccountOwner_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CustomerServiceServer).SetAccountOwner(ctx, req.(*SetAccountOwnerRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -834,6 +872,10 @@ var CustomerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "MergeCustomers",
 			Handler:    _CustomerService_MergeCustomers_Handler,
+		},
+		{
+			MethodName: "SetAccountOwner",
+			Handler:    _CustomerService_SetAccountOwner_Handler,
 		},
 		{
 			MethodName: "CreateContact",

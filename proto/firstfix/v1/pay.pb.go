@@ -47,6 +47,8 @@ const (
 	PayReason_PAY_REASON_ORIGINAL_ENDED PayReason = 7
 	// Paid out.
 	PayReason_PAY_REASON_PAID PayReason = 8
+	// Somebody else sells from now on: what its seller earned goes over.
+	PayReason_PAY_REASON_REASSIGNED PayReason = 9
 )
 
 // Enum value maps for PayReason.
@@ -61,6 +63,7 @@ var (
 		6: "PAY_REASON_REINSTATED",
 		7: "PAY_REASON_ORIGINAL_ENDED",
 		8: "PAY_REASON_PAID",
+		9: "PAY_REASON_REASSIGNED",
 	}
 	PayReason_value = map[string]int32{
 		"PAY_REASON_UNSPECIFIED":    0,
@@ -72,6 +75,7 @@ var (
 		"PAY_REASON_REINSTATED":     6,
 		"PAY_REASON_ORIGINAL_ENDED": 7,
 		"PAY_REASON_PAID":           8,
+		"PAY_REASON_REASSIGNED":     9,
 	}
 )
 
@@ -808,7 +812,7 @@ const file_firstfix_v1_pay_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"p\n" +
 	"\x14ListPayrollsResponse\x120\n" +
 	"\bpayrolls\x18\x01 \x03(\v2\x14.firstfix.v1.PayrollR\bpayrolls\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xe8\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x83\x02\n" +
 	"\tPayReason\x12\x1a\n" +
 	"\x16PAY_REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PAY_REASON_ACCEPTED\x10\x01\x12\x12\n" +
@@ -818,7 +822,8 @@ const file_firstfix_v1_pay_proto_rawDesc = "" +
 	"\x13PAY_REASON_REVERSED\x10\x05\x12\x19\n" +
 	"\x15PAY_REASON_REINSTATED\x10\x06\x12\x1d\n" +
 	"\x19PAY_REASON_ORIGINAL_ENDED\x10\a\x12\x13\n" +
-	"\x0fPAY_REASON_PAID\x10\bB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x0fPAY_REASON_PAID\x10\b\x12\x19\n" +
+	"\x15PAY_REASON_REASSIGNED\x10\tB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_pay_proto_rawDescOnce sync.Once

@@ -320,7 +320,7 @@ type Referral struct {
 	Owner string `protobuf:"bytes,16,opt,name=owner,proto3" json:"owner,omitempty"`
 	// Until when sales must accept it; unset until it is routed.
 	AcceptDueTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=accept_due_time,json=acceptDueTime,proto3" json:"accept_due_time,omitempty"`
-	// Reminders and escalations so far.
+	// Reminders and escalations since it came to its state.
 	Escalation int32 `protobuf:"varint,18,opt,name=escalation,proto3" json:"escalation,omitempty"`
 	// What it was won for; unset otherwise.
 	Value *money.Money `protobuf:"bytes,19,opt,name=value,proto3" json:"value,omitempty"`
@@ -344,7 +344,19 @@ type Referral struct {
 	// What is held back for him until the customer has stayed; unset where nothing is.
 	HeldBack *money.Money `protobuf:"bytes,28,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	// What became of it, in words for its technician and in his company's language.
-	Feedback      string `protobuf:"bytes,29,opt,name=feedback,proto3" json:"feedback,omitempty"`
+	Feedback string `protobuf:"bytes,29,opt,name=feedback,proto3" json:"feedback,omitempty"`
+	// The desk whose hours, clocks and ladder hold for it; empty where no rule decided.
+	SalesDesk string `protobuf:"bytes,30,opt,name=sales_desk,json=salesDesk,proto3" json:"sales_desk,omitempty"`
+	// Until when its owner must take the next step after accepting it; unset where no
+	// such clock runs.
+	StepDueTime *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=step_due_time,json=stepDueTime,proto3" json:"step_due_time,omitempty"`
+	// Subject of who on the ladder looks after it since its owner is late; empty
+	// otherwise.
+	EscalatedTo string `protobuf:"bytes,32,opt,name=escalated_to,json=escalatedTo,proto3" json:"escalated_to,omitempty"`
+	// Until when its clock stands still; unset while it runs.
+	PauseUntilTime *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=pause_until_time,json=pauseUntilTime,proto3" json:"pause_until_time,omitempty"`
+	// Why its clock stands still; empty while it runs.
+	PauseReason   string `protobuf:"bytes,34,opt,name=pause_reason,json=pauseReason,proto3" json:"pause_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -582,6 +594,41 @@ func (x *Referral) GetFeedback() string {
 	return ""
 }
 
+func (x *Referral) GetSalesDesk() string {
+	if x != nil {
+		return x.SalesDesk
+	}
+	return ""
+}
+
+func (x *Referral) GetStepDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StepDueTime
+	}
+	return nil
+}
+
+func (x *Referral) GetEscalatedTo() string {
+	if x != nil {
+		return x.EscalatedTo
+	}
+	return ""
+}
+
+func (x *Referral) GetPauseUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PauseUntilTime
+	}
+	return nil
+}
+
+func (x *Referral) GetPauseReason() string {
+	if x != nil {
+		return x.PauseReason
+	}
+	return ""
+}
+
 // Request of ReferralService.CreateReferral.
 type CreateReferralRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -687,8 +734,9 @@ func (x *GetReferralRequest) GetName() string {
 // Request of ReferralService.ListReferrals.
 type ListReferralsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Filter (AIP-160) over state, owner, technician, customer, service and
-	// log_time, e.g. `state = "ROUTED"`. FIELD_NOT_FILTERABLE for other fields.
+	// Filter (AIP-160) over state, owner, escalated_to, sales_desk, technician,
+	// customer, service and log_time, e.g. `state = "ROUTED"`. FIELD_NOT_FILTERABLE for
+	// other fields.
 	Filter string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// At most this many, 1 to 1,000; larger is clamped, 0 means 50.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -1235,11 +1283,247 @@ func (x *RecordSaleChangeRequest) GetRequestId() string {
 	return ""
 }
 
+// Request of ReferralService.PauseReferral.
+type PauseReferralRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, referrals/{referral}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Until when its clock stands still, within the next 90 days; it goes on by itself
+	// then.
+	UntilTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	// Why, e.g. that the customer is away.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Version that the change is based on; ETAG_MISMATCH if it has moved on. Empty
+	// means: whatever the version.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Idempotency key, a UUID made by the caller. The same id with the same request
+	// gives the same answer again; with another, REQUEST_ID_PAYLOAD_MISMATCH.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseReferralRequest) Reset() {
+	*x = PauseReferralRequest{}
+	mi := &file_firstfix_v1_referral_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseReferralRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseReferralRequest) ProtoMessage() {}
+
+func (x *PauseReferralRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_referral_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseReferralRequest.ProtoReflect.Descriptor instead.
+func (*PauseReferralRequest) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PauseReferralRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PauseReferralRequest) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+func (x *PauseReferralRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PauseReferralRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *PauseReferralRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Request of ReferralService.ResumeReferral.
+type ResumeReferralRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, referrals/{referral}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Version that the change is based on; ETAG_MISMATCH if it has moved on. Empty
+	// means: whatever the version.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Idempotency key, a UUID made by the caller. The same id with the same request
+	// gives the same answer again; with another, REQUEST_ID_PAYLOAD_MISMATCH.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeReferralRequest) Reset() {
+	*x = ResumeReferralRequest{}
+	mi := &file_firstfix_v1_referral_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeReferralRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeReferralRequest) ProtoMessage() {}
+
+func (x *ResumeReferralRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_referral_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeReferralRequest.ProtoReflect.Descriptor instead.
+func (*ResumeReferralRequest) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ResumeReferralRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ResumeReferralRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ResumeReferralRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Request of ReferralService.AssignReferral.
+type AssignReferralRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, referrals/{referral}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Subject of the new owner, e.g. "member:anna", who has the role sales or
+	// administrator.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Why; both owners read it.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Version that the change is based on; ETAG_MISMATCH if it has moved on. Empty
+	// means: whatever the version.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Idempotency key, a UUID made by the caller. The same id with the same request
+	// gives the same answer again; with another, REQUEST_ID_PAYLOAD_MISMATCH.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AssignReferralRequest) Reset() {
+	*x = AssignReferralRequest{}
+	mi := &file_firstfix_v1_referral_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AssignReferralRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AssignReferralRequest) ProtoMessage() {}
+
+func (x *AssignReferralRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_referral_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AssignReferralRequest.ProtoReflect.Descriptor instead.
+func (*AssignReferralRequest) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AssignReferralRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AssignReferralRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *AssignReferralRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *AssignReferralRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *AssignReferralRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_firstfix_v1_referral_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\n" +
-	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xd8\x0f\n" +
+	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xf7\x11\n" +
 	"\bReferral\x12V\n" +
 	"\x04name\x18\x01 \x01(\tBB\xe0A\b\xbaH<\xd8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.firstfix.v1.ReferralStateB\x03\xe0A\x03R\x05state\x12&\n" +
@@ -1290,7 +1574,14 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"saleReason\x12/\n" +
 	"\x06earned\x18\x1b \x01(\v2\x12.google.type.MoneyB\x03\xe0A\x03R\x06earned\x124\n" +
 	"\theld_back\x18\x1c \x01(\v2\x12.google.type.MoneyB\x03\xe0A\x03R\bheldBack\x12\x1f\n" +
-	"\bfeedback\x18\x1d \x01(\tB\x03\xe0A\x03R\bfeedback:E\xeaAB\n" +
+	"\bfeedback\x18\x1d \x01(\tB\x03\xe0A\x03R\bfeedback\x12=\n" +
+	"\n" +
+	"sales_desk\x18\x1e \x01(\tB\x1e\xe0A\x03\xfaA\x18\n" +
+	"\x16firstfix.dev/SalesDeskR\tsalesDesk\x12C\n" +
+	"\rstep_due_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vstepDueTime\x12&\n" +
+	"\fescalated_to\x18  \x01(\tB\x03\xe0A\x03R\vescalatedTo\x12I\n" +
+	"\x10pause_until_time\x18! \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0epauseUntilTime\x12&\n" +
+	"\fpause_reason\x18\" \x01(\tB\x03\xe0A\x03R\vpauseReason:E\xeaAB\n" +
 	"\x15firstfix.dev/Referral\x12\x14referrals/{referral}*\treferrals2\breferral\"\x98\x02\n" +
 	"\x15CreateReferralRequest\x12\xa9\x01\n" +
 	"\breferral\x18\x01 \x01(\v2\x15.firstfix.v1.ReferralBv\xe0A\x02\xbaHp\xba\x015\n" +
@@ -1353,6 +1644,32 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12S\n" +
 	"\n" +
+	"request_id\x18\x05 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId\"\xee\x02\n" +
+	"\x14PauseReferralRequest\x12p\n" +
+	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x17\n" +
+	"\x15firstfix.dev/Referral\xbaH<\xc8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12D\n" +
+	"\n" +
+	"until_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tuntilTime\x12)\n" +
+	"\x06reason\x18\x03 \x01(\tB\x11\xe0A\x02\xbaH\v\xc8\x01\x01r\x06\x18\xe8\a(\xa0\x1fR\x06reason\x12\x1e\n" +
+	"\x04etag\x18\x04 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12S\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId\"\xfe\x01\n" +
+	"\x15ResumeReferralRequest\x12p\n" +
+	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x17\n" +
+	"\x15firstfix.dev/Referral\xbaH<\xc8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12\x1e\n" +
+	"\x04etag\x18\x02 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12S\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId\"\xd2\x02\n" +
+	"\x15AssignReferralRequest\x12p\n" +
+	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x17\n" +
+	"\x15firstfix.dev/Referral\xbaH<\xc8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12'\n" +
+	"\x05owner\x18\x02 \x01(\tB\x11\xe0A\x02\xbaH\v\xc8\x01\x01r\x06\x18\xac\x02(\xb0\tR\x05owner\x12)\n" +
+	"\x06reason\x18\x03 \x01(\tB\x11\xe0A\x02\xbaH\v\xc8\x01\x01r\x06\x18\xe8\a(\xa0\x1fR\x06reason\x12\x1e\n" +
+	"\x04etag\x18\x04 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12S\n" +
+	"\n" +
 	"request_id\x18\x05 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId*\xc3\x02\n" +
 	"\rReferralState\x12\x1e\n" +
 	"\x1aREFERRAL_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
@@ -1396,7 +1713,7 @@ func file_firstfix_v1_referral_proto_rawDescGZIP() []byte {
 }
 
 var file_firstfix_v1_referral_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_firstfix_v1_referral_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_firstfix_v1_referral_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_firstfix_v1_referral_proto_goTypes = []any{
 	(ReferralState)(0),              // 0: firstfix.v1.ReferralState
 	(SaleState)(0),                  // 1: firstfix.v1.SaleState
@@ -1413,34 +1730,40 @@ var file_firstfix_v1_referral_proto_goTypes = []any{
 	(*WatchReferralsRequest)(nil),   // 12: firstfix.v1.WatchReferralsRequest
 	(*WatchReferralsResponse)(nil),  // 13: firstfix.v1.WatchReferralsResponse
 	(*RecordSaleChangeRequest)(nil), // 14: firstfix.v1.RecordSaleChangeRequest
-	(*money.Money)(nil),             // 15: google.type.Money
-	(*timestamppb.Timestamp)(nil),   // 16: google.protobuf.Timestamp
+	(*PauseReferralRequest)(nil),    // 15: firstfix.v1.PauseReferralRequest
+	(*ResumeReferralRequest)(nil),   // 16: firstfix.v1.ResumeReferralRequest
+	(*AssignReferralRequest)(nil),   // 17: firstfix.v1.AssignReferralRequest
+	(*money.Money)(nil),             // 18: google.type.Money
+	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
 }
 var file_firstfix_v1_referral_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.Referral.state:type_name -> firstfix.v1.ReferralState
 	2,  // 1: firstfix.v1.Referral.urgency:type_name -> firstfix.v1.ReferralUrgency
 	3,  // 2: firstfix.v1.Referral.consent_channel:type_name -> firstfix.v1.ConsentChannel
-	15, // 3: firstfix.v1.Referral.estimate:type_name -> google.type.Money
-	16, // 4: firstfix.v1.Referral.accept_due_time:type_name -> google.protobuf.Timestamp
-	15, // 5: firstfix.v1.Referral.value:type_name -> google.type.Money
-	16, // 6: firstfix.v1.Referral.log_time:type_name -> google.protobuf.Timestamp
-	16, // 7: firstfix.v1.Referral.accept_time:type_name -> google.protobuf.Timestamp
-	16, // 8: firstfix.v1.Referral.contact_time:type_name -> google.protobuf.Timestamp
-	16, // 9: firstfix.v1.Referral.close_time:type_name -> google.protobuf.Timestamp
+	18, // 3: firstfix.v1.Referral.estimate:type_name -> google.type.Money
+	19, // 4: firstfix.v1.Referral.accept_due_time:type_name -> google.protobuf.Timestamp
+	18, // 5: firstfix.v1.Referral.value:type_name -> google.type.Money
+	19, // 6: firstfix.v1.Referral.log_time:type_name -> google.protobuf.Timestamp
+	19, // 7: firstfix.v1.Referral.accept_time:type_name -> google.protobuf.Timestamp
+	19, // 8: firstfix.v1.Referral.contact_time:type_name -> google.protobuf.Timestamp
+	19, // 9: firstfix.v1.Referral.close_time:type_name -> google.protobuf.Timestamp
 	1,  // 10: firstfix.v1.Referral.sale_state:type_name -> firstfix.v1.SaleState
-	15, // 11: firstfix.v1.Referral.earned:type_name -> google.type.Money
-	15, // 12: firstfix.v1.Referral.held_back:type_name -> google.type.Money
-	4,  // 13: firstfix.v1.CreateReferralRequest.referral:type_name -> firstfix.v1.Referral
-	4,  // 14: firstfix.v1.ListReferralsResponse.referrals:type_name -> firstfix.v1.Referral
-	0,  // 15: firstfix.v1.RecordOutcomeRequest.state:type_name -> firstfix.v1.ReferralState
-	15, // 16: firstfix.v1.RecordOutcomeRequest.value:type_name -> google.type.Money
-	4,  // 17: firstfix.v1.WatchReferralsResponse.referral:type_name -> firstfix.v1.Referral
-	1,  // 18: firstfix.v1.RecordSaleChangeRequest.state:type_name -> firstfix.v1.SaleState
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	18, // 11: firstfix.v1.Referral.earned:type_name -> google.type.Money
+	18, // 12: firstfix.v1.Referral.held_back:type_name -> google.type.Money
+	19, // 13: firstfix.v1.Referral.step_due_time:type_name -> google.protobuf.Timestamp
+	19, // 14: firstfix.v1.Referral.pause_until_time:type_name -> google.protobuf.Timestamp
+	4,  // 15: firstfix.v1.CreateReferralRequest.referral:type_name -> firstfix.v1.Referral
+	4,  // 16: firstfix.v1.ListReferralsResponse.referrals:type_name -> firstfix.v1.Referral
+	0,  // 17: firstfix.v1.RecordOutcomeRequest.state:type_name -> firstfix.v1.ReferralState
+	18, // 18: firstfix.v1.RecordOutcomeRequest.value:type_name -> google.type.Money
+	4,  // 19: firstfix.v1.WatchReferralsResponse.referral:type_name -> firstfix.v1.Referral
+	1,  // 20: firstfix.v1.RecordSaleChangeRequest.state:type_name -> firstfix.v1.SaleState
+	19, // 21: firstfix.v1.PauseReferralRequest.until_time:type_name -> google.protobuf.Timestamp
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_referral_proto_init() }
@@ -1454,7 +1777,7 @@ func file_firstfix_v1_referral_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_firstfix_v1_referral_proto_rawDesc), len(file_firstfix_v1_referral_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

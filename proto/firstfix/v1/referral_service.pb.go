@@ -25,7 +25,8 @@ var File_firstfix_v1_referral_service_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_referral_service_proto_rawDesc = "" +
 	"\n" +
-	"\"firstfix/v1/referral_service.proto\x12\vfirstfix.v1\x1a\x1afirstfix/v1/referral.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto2\xd4\a\n" +
+	"\"firstfix/v1/referral_service.proto\x12\vfirstfix.v1\x1a\x1afirstfix/v1/referral.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto2\xb6\n" +
+	"\n" +
 	"\x0fReferralService\x12w\n" +
 	"\x0eCreateReferral\x12\".firstfix.v1.CreateReferralRequest\x1a\x15.firstfix.v1.Referral\"*\xdaA\breferral\x82\xd3\xe4\x93\x02\x19:\breferral\"\r/v1/referrals\x12l\n" +
 	"\vGetReferral\x12\x1f.firstfix.v1.GetReferralRequest\x1a\x15.firstfix.v1.Referral\"%\xdaA\x04name\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=referrals/*}\x12m\n" +
@@ -33,7 +34,10 @@ const file_firstfix_v1_referral_service_proto_rawDesc = "" +
 	"\x0eAcceptReferral\x12\".firstfix.v1.AcceptReferralRequest\x1a\x15.firstfix.v1.Referral\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=referrals/*}:accept\x12x\n" +
 	"\x0fDeclineReferral\x12#.firstfix.v1.DeclineReferralRequest\x1a\x15.firstfix.v1.Referral\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=referrals/*}:decline\x12z\n" +
 	"\rRecordOutcome\x12!.firstfix.v1.RecordOutcomeRequest\x1a\x15.firstfix.v1.Referral\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=referrals/*}:recordOutcome\x12\x83\x01\n" +
-	"\x10RecordSaleChange\x12$.firstfix.v1.RecordSaleChangeRequest\x1a\x15.firstfix.v1.Referral\"2\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{name=referrals/*}:recordSaleChange\x12x\n" +
+	"\x10RecordSaleChange\x12$.firstfix.v1.RecordSaleChangeRequest\x1a\x15.firstfix.v1.Referral\"2\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{name=referrals/*}:recordSaleChange\x12r\n" +
+	"\rPauseReferral\x12!.firstfix.v1.PauseReferralRequest\x1a\x15.firstfix.v1.Referral\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=referrals/*}:pause\x12u\n" +
+	"\x0eResumeReferral\x12\".firstfix.v1.ResumeReferralRequest\x1a\x15.firstfix.v1.Referral\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=referrals/*}:resume\x12u\n" +
+	"\x0eAssignReferral\x12\".firstfix.v1.AssignReferralRequest\x1a\x15.firstfix.v1.Referral\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=referrals/*}:assign\x12x\n" +
 	"\x0eWatchReferrals\x12\".firstfix.v1.WatchReferralsRequest\x1a#.firstfix.v1.WatchReferralsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/referrals:watch0\x01B;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var file_firstfix_v1_referral_service_proto_goTypes = []any{
@@ -44,10 +48,13 @@ var file_firstfix_v1_referral_service_proto_goTypes = []any{
 	(*DeclineReferralRequest)(nil),  // 4: firstfix.v1.DeclineReferralRequest
 	(*RecordOutcomeRequest)(nil),    // 5: firstfix.v1.RecordOutcomeRequest
 	(*RecordSaleChangeRequest)(nil), // 6: firstfix.v1.RecordSaleChangeRequest
-	(*WatchReferralsRequest)(nil),   // 7: firstfix.v1.WatchReferralsRequest
-	(*Referral)(nil),                // 8: firstfix.v1.Referral
-	(*ListReferralsResponse)(nil),   // 9: firstfix.v1.ListReferralsResponse
-	(*WatchReferralsResponse)(nil),  // 10: firstfix.v1.WatchReferralsResponse
+	(*PauseReferralRequest)(nil),    // 7: firstfix.v1.PauseReferralRequest
+	(*ResumeReferralRequest)(nil),   // 8: firstfix.v1.ResumeReferralRequest
+	(*AssignReferralRequest)(nil),   // 9: firstfix.v1.AssignReferralRequest
+	(*WatchReferralsRequest)(nil),   // 10: firstfix.v1.WatchReferralsRequest
+	(*Referral)(nil),                // 11: firstfix.v1.Referral
+	(*ListReferralsResponse)(nil),   // 12: firstfix.v1.ListReferralsResponse
+	(*WatchReferralsResponse)(nil),  // 13: firstfix.v1.WatchReferralsResponse
 }
 var file_firstfix_v1_referral_service_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.ReferralService.CreateReferral:input_type -> firstfix.v1.CreateReferralRequest
@@ -57,17 +64,23 @@ var file_firstfix_v1_referral_service_proto_depIdxs = []int32{
 	4,  // 4: firstfix.v1.ReferralService.DeclineReferral:input_type -> firstfix.v1.DeclineReferralRequest
 	5,  // 5: firstfix.v1.ReferralService.RecordOutcome:input_type -> firstfix.v1.RecordOutcomeRequest
 	6,  // 6: firstfix.v1.ReferralService.RecordSaleChange:input_type -> firstfix.v1.RecordSaleChangeRequest
-	7,  // 7: firstfix.v1.ReferralService.WatchReferrals:input_type -> firstfix.v1.WatchReferralsRequest
-	8,  // 8: firstfix.v1.ReferralService.CreateReferral:output_type -> firstfix.v1.Referral
-	8,  // 9: firstfix.v1.ReferralService.GetReferral:output_type -> firstfix.v1.Referral
-	9,  // 10: firstfix.v1.ReferralService.ListReferrals:output_type -> firstfix.v1.ListReferralsResponse
-	8,  // 11: firstfix.v1.ReferralService.AcceptReferral:output_type -> firstfix.v1.Referral
-	8,  // 12: firstfix.v1.ReferralService.DeclineReferral:output_type -> firstfix.v1.Referral
-	8,  // 13: firstfix.v1.ReferralService.RecordOutcome:output_type -> firstfix.v1.Referral
-	8,  // 14: firstfix.v1.ReferralService.RecordSaleChange:output_type -> firstfix.v1.Referral
-	10, // 15: firstfix.v1.ReferralService.WatchReferrals:output_type -> firstfix.v1.WatchReferralsResponse
-	8,  // [8:16] is the sub-list for method output_type
-	0,  // [0:8] is the sub-list for method input_type
+	7,  // 7: firstfix.v1.ReferralService.PauseReferral:input_type -> firstfix.v1.PauseReferralRequest
+	8,  // 8: firstfix.v1.ReferralService.ResumeReferral:input_type -> firstfix.v1.ResumeReferralRequest
+	9,  // 9: firstfix.v1.ReferralService.AssignReferral:input_type -> firstfix.v1.AssignReferralRequest
+	10, // 10: firstfix.v1.ReferralService.WatchReferrals:input_type -> firstfix.v1.WatchReferralsRequest
+	11, // 11: firstfix.v1.ReferralService.CreateReferral:output_type -> firstfix.v1.Referral
+	11, // 12: firstfix.v1.ReferralService.GetReferral:output_type -> firstfix.v1.Referral
+	12, // 13: firstfix.v1.ReferralService.ListReferrals:output_type -> firstfix.v1.ListReferralsResponse
+	11, // 14: firstfix.v1.ReferralService.AcceptReferral:output_type -> firstfix.v1.Referral
+	11, // 15: firstfix.v1.ReferralService.DeclineReferral:output_type -> firstfix.v1.Referral
+	11, // 16: firstfix.v1.ReferralService.RecordOutcome:output_type -> firstfix.v1.Referral
+	11, // 17: firstfix.v1.ReferralService.RecordSaleChange:output_type -> firstfix.v1.Referral
+	11, // 18: firstfix.v1.ReferralService.PauseReferral:output_type -> firstfix.v1.Referral
+	11, // 19: firstfix.v1.ReferralService.ResumeReferral:output_type -> firstfix.v1.Referral
+	11, // 20: firstfix.v1.ReferralService.AssignReferral:output_type -> firstfix.v1.Referral
+	13, // 21: firstfix.v1.ReferralService.WatchReferrals:output_type -> firstfix.v1.WatchReferralsResponse
+	11, // [11:22] is the sub-list for method output_type
+	0,  // [0:11] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -26,6 +26,9 @@ const (
 	ReferralService_DeclineReferral_FullMethodName  = "/firstfix.v1.ReferralService/DeclineReferral"
 	ReferralService_RecordOutcome_FullMethodName    = "/firstfix.v1.ReferralService/RecordOutcome"
 	ReferralService_RecordSaleChange_FullMethodName = "/firstfix.v1.ReferralService/RecordSaleChange"
+	ReferralService_PauseReferral_FullMethodName    = "/firstfix.v1.ReferralService/PauseReferral"
+	ReferralService_ResumeReferral_FullMethodName   = "/firstfix.v1.ReferralService/ResumeReferral"
+	ReferralService_AssignReferral_FullMethodName   = "/firstfix.v1.ReferralService/AssignReferral"
 	ReferralService_WatchReferrals_FullMethodName   = "/firstfix.v1.ReferralService/WatchReferrals"
 )
 
@@ -55,6 +58,16 @@ type ReferralServiceClient interface {
 	// that it stands after all. Pay follows. MOVE_NOT_ALLOWED; that it stands
 	// again is for somebody else to say than its seller, ACCESS_DENIED.
 	RecordSaleChange(ctx context.Context, in *RecordSaleChangeRequest, opts ...grpc.CallOption) (*Referral, error)
+	// Lets the clock of an accepted referral stand still for a time, with a reason. Its
+	// owner, somebody on its desk's ladder and administrators may, ACCESS_DENIED;
+	// MOVE_NOT_ALLOWED where no clock runs.
+	PauseReferral(ctx context.Context, in *PauseReferralRequest, opts ...grpc.CallOption) (*Referral, error)
+	// Ends a pause before its time: what was left of the time is left again.
+	// ACCESS_DENIED, MOVE_NOT_ALLOWED.
+	ResumeReferral(ctx context.Context, in *ResumeReferralRequest, opts ...grpc.CallOption) (*Referral, error)
+	// Gives a referral that has not ended to another owner, whose clock starts anew and
+	// who is its seller from then on. ACCESS_DENIED, REFERENCE_NOT_FOUND, TERMINAL_STATE.
+	AssignReferral(ctx context.Context, in *AssignReferralRequest, opts ...grpc.CallOption) (*Referral, error)
 	// Tells each referral that is new or changes. STREAM_CONSUMER_TOO_SLOW ends a
 	// watch that does not read.
 	WatchReferrals(ctx context.Context, in *WatchReferralsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchReferralsResponse], error)
@@ -138,6 +151,36 @@ func (c *referralServiceClient) RecordSaleChange(ctx context.Context, in *Record
 	return out, nil
 }
 
+func (c *referralServiceClient) PauseReferral(ctx context.Context, in *PauseReferralRequest, opts ...grpc.CallOption) (*Referral, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Referral)
+	err := c.cc.Invoke(ctx, ReferralService_PauseReferral_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *referralServiceClient) ResumeReferral(ctx context.Context, in *ResumeReferralRequest, opts ...grpc.CallOption) (*Referral, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Referral)
+	err := c.cc.Invoke(ctx, ReferralService_ResumeReferral_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *referralServiceClient) AssignReferral(ctx context.Context, in *AssignReferralRequest, opts ...grpc.CallOption) (*Referral, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Referral)
+	err := c.cc.Invoke(ctx, ReferralService_AssignReferral_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *referralServiceClient) WatchReferrals(ctx context.Context, in *WatchReferralsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchReferralsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ReferralService_ServiceDesc.Streams[0], ReferralService_WatchReferrals_FullMethodName, cOpts...)
@@ -183,6 +226,16 @@ type ReferralServiceServer interface {
 	// that it stands after all. Pay follows. MOVE_NOT_ALLOWED; that it stands
 	// again is for somebody else to say than its seller, ACCESS_DENIED.
 	RecordSaleChange(context.Context, *RecordSaleChangeRequest) (*Referral, error)
+	// Lets the clock of an accepted referral stand still for a time, with a reason. Its
+	// owner, somebody on its desk's ladder and administrators may, ACCESS_DENIED;
+	// MOVE_NOT_ALLOWED where no clock runs.
+	PauseReferral(context.Context, *PauseReferralRequest) (*Referral, error)
+	// Ends a pause before its time: what was left of the time is left again.
+	// ACCESS_DENIED, MOVE_NOT_ALLOWED.
+	ResumeReferral(context.Context, *ResumeReferralRequest) (*Referral, error)
+	// Gives a referral that has not ended to another owner, whose clock starts anew and
+	// who is its seller from then on. ACCESS_DENIED, REFERENCE_NOT_FOUND, TERMINAL_STATE.
+	AssignReferral(context.Context, *AssignReferralRequest) (*Referral, error)
 	// Tells each referral that is new or changes. STREAM_CONSUMER_TOO_SLOW ends a
 	// watch that does not read.
 	WatchReferrals(*WatchReferralsRequest, grpc.ServerStreamingServer[WatchReferralsResponse]) error
@@ -216,6 +269,15 @@ func (UnimplementedReferralServiceServer) RecordOutcome(context.Context, *Record
 }
 func (UnimplementedReferralServiceServer) RecordSaleChange(context.Context, *RecordSaleChangeRequest) (*Referral, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordSaleChange not implemented")
+}
+func (UnimplementedReferralServiceServer) PauseReferral(context.Context, *PauseReferralRequest) (*Referral, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseReferral not implemented")
+}
+func (UnimplementedReferralServiceServer) ResumeReferral(context.Context, *ResumeReferralRequest) (*Referral, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeReferral not implemented")
+}
+func (UnimplementedReferralServiceServer) AssignReferral(context.Context, *AssignReferralRequest) (*Referral, error) {
+	return nil, status.Error(codes.Unimplemented, "method AssignReferral not implemented")
 }
 func (UnimplementedReferralServiceServer) WatchReferrals(*WatchReferralsRequest, grpc.ServerStreamingServer[WatchReferralsResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchReferrals not implemented")
@@ -367,6 +429,60 @@ func _ReferralService_RecordSaleChange_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReferralService_PauseReferral_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseReferralRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferralServiceServer).PauseReferral(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReferralService_PauseReferral_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferralServiceServer).PauseReferral(ctx, req.(*PauseReferralRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReferralService_ResumeReferral_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeReferralRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferralServiceServer).ResumeReferral(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReferralService_ResumeReferral_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferralServiceServer).ResumeReferral(ctx, req.(*ResumeReferralRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReferralService_AssignReferral_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AssignReferralRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferralServiceServer).AssignReferral(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReferralService_AssignReferral_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferralServiceServer).AssignReferral(ctx, req.(*AssignReferralRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ReferralService_WatchReferrals_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchReferralsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -412,6 +528,18 @@ var ReferralService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordSaleChange",
 			Handler:    _ReferralService_RecordSaleChange_Handler,
+		},
+		{
+			MethodName: "PauseReferral",
+			Handler:    _ReferralService_PauseReferral_Handler,
+		},
+		{
+			MethodName: "ResumeReferral",
+			Handler:    _ReferralService_ResumeReferral_Handler,
+		},
+		{
+			MethodName: "AssignReferral",
+			Handler:    _ReferralService_AssignReferral_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
