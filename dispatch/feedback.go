@@ -31,7 +31,7 @@ func ShowSettled(ctx context.Context, tx Tx, amounts bool, referrals []Referral)
 			if !amounts {
 				s.Earned, s.Held = Money{}, Money{}
 			}
-			r.Settlement = &s
+			r.Settlement, r.Promised = &s, s.Promised
 		}
 		r.Feedback = feedback(tenant.Language, *r)
 	}

@@ -64,6 +64,8 @@ type (
 	payrollKind     struct{}
 	endpointKind    struct{}
 	handOffKind     struct{}
+	followUpKind    struct{}
+	serviceCaseKind struct{}
 
 	TenantID          = ID[tenantKind]
 	CustomerID        = ID[customerKind]
@@ -86,6 +88,8 @@ type (
 	PayrollID         = ID[payrollKind]
 	WebhookEndpointID = ID[endpointKind]
 	WebhookDeliveryID = ID[handOffKind]
+	FollowUpID        = ID[followUpKind]
+	ServiceCaseID     = ID[serviceCaseKind]
 )
 
 func (tenantKind) Collection() string      { return "tenants" }
@@ -109,6 +113,8 @@ func (operationKind) Collection() string   { return "operations" }
 func (payrollKind) Collection() string     { return "payrolls" }
 func (endpointKind) Collection() string    { return "webhookEndpoints" }
 func (handOffKind) Collection() string     { return "webhookDeliveries" }
+func (followUpKind) Collection() string    { return "followUps" }
+func (serviceCaseKind) Collection() string { return "serviceCases" }
 
 // Ids that the company chooses for its catalogue and its map: slugs of lower
 // case letters, digits and dashes, 1 to 63 long, unique within a tenant.
@@ -122,4 +128,5 @@ type (
 	IncentiveRuleID string
 	SalesDeskID     string
 	RoutingRuleID   string
+	FollowUpPlanID  string
 )

@@ -86,7 +86,7 @@ func Machines() []MachineTable {
 	return []MachineTable{
 		plain(WorkOrderMachine), plain(HoldMachine), plain(AppointmentMachine), plain(VisitMachine),
 		plain(CommitmentMachine), plain(PlanMachine), plain(ReferralMachine), plain(SaleMachine), plain(FixMachine),
-		plain(WebhookEndpointMachine), plain(WebhookDeliveryMachine),
+		plain(WebhookEndpointMachine), plain(WebhookDeliveryMachine), plain(FollowUpMachine), plain(ServiceCaseMachine),
 	}
 }
 
@@ -255,6 +255,17 @@ var (
 		{SaleStanding, true, []SaleState{SaleLeft, SaleReversed}, "it stands, and the customer stays"},
 		{SaleLeft, false, []SaleState{SaleStanding, SaleReversed}, "the customer has left"},
 		{SaleReversed, false, []SaleState{SaleStanding}, "cancelled, refunded or never paid"},
+	}}
+	FollowUpMachine = Machine[FollowUpState]{"follow-up", "follow_ups", []Row[FollowUpState]{
+		{FollowUpPlanned, true, []FollowUpState{FollowUpAsked, FollowUpAnswered, FollowUpDropped}, "is asked when its time comes"},
+		{FollowUpAsked, false, []FollowUpState{FollowUpAnswered, FollowUpLapsed, FollowUpDropped}, "asked once; waits for the answer"},
+		{FollowUpAnswered, false, nil, "answered with yes or no"},
+		{FollowUpLapsed, false, nil, "not answered within 30 days"},
+		{FollowUpDropped, false, nil, "the sale does not stand any more"},
+	}}
+	ServiceCaseMachine = Machine[ServiceCaseState]{"service case", "service_cases", []Row[ServiceCaseState]{
+		{CaseOpen, true, []ServiceCaseState{CaseClosed}, "what was sold does not do what it should; its owner mends it"},
+		{CaseClosed, false, nil, "mended, with what was done"},
 	}}
 	FixMachine = Machine[FixState]{"fix episode", "fix_episodes", []Row[FixState]{
 		{FixProvisional, true, []FixState{FixFinal}, "the fix window runs: the verdict may change"},

@@ -56,5 +56,6 @@ type MessageFacts struct {
 	Revision    int64
 	Now         time.Time
 	Technician  string // first name; "" until he is on the way
+	Promised    string // what was promised to be saved, "" where nothing was
 	Link        string // to the appointment's page, "" where there is none
 }

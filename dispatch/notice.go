@@ -108,6 +108,10 @@ const (
 	TemplateOnTheWay  = "on_the_way"
 	TemplateLate      = "late"
 	TemplateDone      = "done"
+
+	TemplateInstalled = "installed" // is what was sold installed?
+	TemplateUsed      = "used"      // is it used?
+	TemplateSaving    = "saving"    // how much does it save?
 )
 
 // MessagesAbout makes the deliveries that tell an appointment's customer

@@ -87,6 +87,9 @@ type Sale struct {
 	Reason   string // why it was reversed, or the customer left
 	WonAt    time.Time
 	LeftAt   time.Time // zero unless he has left
+
+	InstalledAt time.Time // zero until somebody says that it is
+	Promised    *Measure  // what it was promised to save, nil if nothing was
 }
 
 // Claim is what somebody is owed for a referral: a pure function of what happened,

@@ -83,6 +83,7 @@ const (
 	ReasonSelfReferral         Reason = "SELF_REFERRAL"
 	ReasonOutOfArea            Reason = "OUT_OF_AREA"
 	ReasonNothingToPay         Reason = "NOTHING_TO_PAY"
+	ReasonOpenCases            Reason = "OPEN_CASES"
 	ReasonEndpointLimit        Reason = "ENDPOINT_LIMIT"
 	ReasonEtagMismatch         Reason = "ETAG_MISMATCH"
 	ReasonRequestInFlight      Reason = "REQUEST_IN_FLIGHT"

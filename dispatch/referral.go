@@ -29,6 +29,7 @@ type Referral struct {
 	EscalatedTo    string      // subject of who looks after it beside its owner, "" while the owner is in time
 	Pause          *Pause      // nil while its clock runs
 	Value          *Money
+	Promised       *Measure // what it is promised to save, nil if nothing is; kept with its sale
 	LoggedAt       time.Time
 	AcceptedAt     time.Time
 	ContactedAt    time.Time
@@ -40,6 +41,9 @@ type Referral struct {
 	// are filled where the referral is shown.
 	Settlement *Settlement
 	Feedback   string
+	// OpenCases are those of its customer, for staff: what was sold to him and does not
+	// do what it should.
+	OpenCases []ServiceCaseID
 }
 
 // Pause is why and how long the clock of a referral stands still.
@@ -52,10 +56,12 @@ type Pause struct {
 // Settlement is what became of a referral's sale, and what it earned its technician
 // in minor units of the tenant's currency.
 type Settlement struct {
-	Sale       SaleState // "" unless it was won
-	SaleReason string
-	Earned     Money // paid out, or to be paid
-	Held       Money // held back until the customer has stayed
+	Sale        SaleState // "" unless it was won
+	SaleReason  string
+	InstalledAt time.Time // zero until somebody says that it is
+	Promised    *Measure  // what it was promised to save
+	Earned      Money     // paid out, or to be paid
+	Held        Money     // held back until the customer has stayed
 }
 
 // Name is the resource name.

@@ -12,6 +12,8 @@ type (
 	ReferralState    string
 	FixState         string
 	SaleState        string
+	FollowUpState    string
+	ServiceCaseState string
 )
 
 // The states, by entity; docs/states.md says what each means.
@@ -63,6 +65,15 @@ const (
 	SaleStanding SaleState = "standing"
 	SaleLeft     SaleState = "left"
 	SaleReversed SaleState = "reversed"
+
+	FollowUpPlanned  FollowUpState = "planned"
+	FollowUpAsked    FollowUpState = "asked"
+	FollowUpAnswered FollowUpState = "answered"
+	FollowUpLapsed   FollowUpState = "lapsed"
+	FollowUpDropped  FollowUpState = "dropped"
+
+	CaseOpen   ServiceCaseState = "open"
+	CaseClosed ServiceCaseState = "closed"
 
 	FixProvisional FixState = "provisional"
 	FixFinal       FixState = "final"

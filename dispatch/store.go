@@ -31,6 +31,7 @@ type Tx interface {
 	FieldworkTx
 	ReferralTx
 	PayTx
+	AfterSaleTx
 	HandOffTx
 	WorkflowTx
 	WatchTx

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -61,4 +62,28 @@ func Release(ctx context.Context, tx Tx, c Commitment) error {
 	}
 	c.State = CommitmentReleased
 	return tx.SaveCommitment(ctx, c)
+}
+
+// AskCustomer writes the messages that ask a customer about what was sold to him: once
+// per question and channel.
+func AskCustomer(ctx context.Context, tx Tx, f FollowUp, customer CustomerID) error {
+	template := map[FollowUpQuestion]string{AskInstalled: TemplateInstalled, AskUsed: TemplateUsed, AskSaving: TemplateSaving}[f.Question]
+	for _, channel := range []Channel{ChannelMail, ChannelText} {
+		if err := tx.Tell(ctx, Delivery{
+			Channel: channel, Template: template, Subject: f.Name(), Recipient: customer.Name(), DedupeKey: f.Name() + "/" + string(channel),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ProductOf says in words what a referral is about: the product's name, what the
+// technician suggested, or the need.
+func ProductOf(ctx context.Context, tx Tx, r Referral) (string, error) {
+	if r.Service != "" {
+		service, err := tx.GetService(ctx, r.Service)
+		return service.DisplayName, err
+	}
+	return cmp.Or(r.Suggestion, r.Need), nil
 }

@@ -156,6 +156,14 @@ drain
 statement "$HIS"
 statement "$SALES"
 
+step "Three weeks after the sale: is it installed? The customer's \"no\" opens a case with an owner"
+call GET "/v1/followUps?filter=$(jq -rn --arg r "$name" '"referral = \"\($r)\"" | @uri')" "$SALES" | jq -c '.followUps[] | {product, question, side, state}'
+link=$(curl -sS "$MAILBOX.json" | jq -r '[.messages[] | .body | scan("follow-up#[A-Za-z0-9_-]+")] | first | ltrimstr("follow-up#")')
+call POST /v1/followUps:openLink "" "{\"linkToken\": \"$link\"}" | jq -c '{product, question, state}'
+call POST /v1/followUps:answerLink "" "{\"linkToken\": \"$link\", \"answer\": \"FOLLOW_UP_ANSWER_NO\", \"note\": \"Nobody came\", \"requestId\": \"$(new)\"}" | jq -c '{state, answer}'
+call GET "/v1/$name" "$SALES" | jq -c '{openCases}'
+call GET /v1/serviceCases "$SALES" | jq -c '.serviceCases[] | {owner, state, problem}'
+
 step "What the customers were told"
 drain
 curl -sS "$MAILBOX.json" | jq -r '.messages[:8][] | "\(.channel)  \(.to | join(", "))  \(.subject)"'

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,9 +31,11 @@ type Sender struct {
 	Relay     dispatch.RelayStore
 	Store     dispatch.Store
 	Messenger dispatch.Messenger
-	// Link makes the address of an appointment's page; nil where there is none.
-	Link func(tenant dispatch.TenantID, appointment dispatch.Appointment) (string, error)
-	Log  *slog.Logger
+	// Link and FollowUpLink make the addresses of an appointment's page and of the one
+	// that asks after a sale; nil where there are none.
+	Link         func(tenant dispatch.TenantID, appointment dispatch.Appointment) (string, error)
+	FollowUpLink func(tenant dispatch.TenantID, id dispatch.FollowUpID) (string, error)
+	Log          *slog.Logger
 }
 
 // Run sends what the pulse finds until ctx is done. Channels do not wait for each
@@ -170,32 +173,38 @@ func (s *Sender) write(ctx context.Context, d dispatch.LeasedDelivery) (m dispat
 	if suppressed != "" {
 		return m, suppressed, nil
 	}
-	if s.Link != nil {
-		if w.facts.Link, err = s.Link(d.Tenant, w.appointment); err != nil {
-			return m, "", fmt.Errorf("make the link of %s: %w", w.appointment.Name(), err)
-		}
+	if w.facts.Link, err = s.link(d.Tenant, w); err != nil {
+		return m, "", fmt.Errorf("make the link of %s: %w", d.Subject, err)
 	}
 	text, err := s.Messenger.Compose(d.Channel, d.Template, w.language, w.facts)
 	return dispatch.Message{Channel: d.Channel, Key: d.ID.Name(), Tenant: d.Tenant, To: to, Text: text}, "", err
 }
 
-// writing is what has to be read to write one message.
+func (s *Sender) link(tenant dispatch.TenantID, w writing) (string, error) {
+	switch {
+	case w.followUp != nil && s.FollowUpLink != nil:
+		return s.FollowUpLink(tenant, w.followUp.ID)
+	case w.followUp == nil && s.Link != nil:
+		return s.Link(tenant, w.appointment)
+	}
+	return "", nil
+}
+
+// writing is what has to be read to write one message: about an appointment, or a
+// question after a sale.
 type writing struct {
 	d           dispatch.Delivery
 	now         time.Time
 	customer    dispatch.Customer
 	appointment dispatch.Appointment
+	followUp    *dispatch.FollowUp
 	language    string
 	facts       dispatch.MessageFacts
 }
 
 func (w *writing) read(ctx context.Context, tx dispatch.Tx) error {
 	var customer dispatch.CustomerID
-	var appointment dispatch.AppointmentID
 	if err := parseName(w.d.Recipient, &customer); err != nil {
-		return err
-	}
-	if err := parseName(w.d.Subject, &appointment); err != nil {
 		return err
 	}
 	tenant, err := tx.GetTenant(ctx)
@@ -208,21 +217,50 @@ func (w *writing) read(ctx context.Context, tx dispatch.Tx) error {
 	if w.customer, err = tx.GetCustomer(ctx, customer); err != nil {
 		return err
 	}
-	if w.appointment, err = tx.GetAppointment(ctx, appointment); err != nil {
-		return err
+	w.language = cmp.Or(w.customer.Language, tenant.Language)
+	w.facts = dispatch.MessageFacts{Company: tenant.DisplayName, Customer: w.customer.DisplayName, Now: w.now}
+	if strings.HasPrefix(w.d.Subject, "followUps/") {
+		return w.readFollowUp(ctx, tx)
 	}
-	w.language = w.customer.Language
-	if w.language == "" {
-		w.language = tenant.Language
-	}
-	w.facts = dispatch.MessageFacts{
-		Company: tenant.DisplayName, Customer: w.customer.DisplayName, Window: w.appointment.Window,
-		Appointment: w.appointment.ID, Revision: w.appointment.Version, Now: w.now,
-	}
-	return w.readWork(ctx, tx)
+	return w.readAppointment(ctx, tx)
 }
 
-func (w *writing) readWork(ctx context.Context, tx dispatch.Tx) error {
+// readFollowUp reads what was sold and what it was promised to save.
+func (w *writing) readFollowUp(ctx context.Context, tx dispatch.Tx) error {
+	var id dispatch.FollowUpID
+	if err := parseName(w.d.Subject, &id); err != nil {
+		return err
+	}
+	asked, err := tx.GetFollowUp(ctx, id)
+	if err != nil {
+		return err
+	}
+	w.followUp = &asked
+	sold, err := tx.GetReferral(ctx, asked.Referral)
+	if err != nil {
+		return err
+	}
+	sale, _, err := tx.FindSale(ctx, asked.Referral)
+	if err != nil {
+		return err
+	}
+	if sale.Promised != nil {
+		w.facts.Promised = sale.Promised.String()
+	}
+	w.facts.Service, err = dispatch.ProductOf(ctx, tx, sold)
+	return err
+}
+
+func (w *writing) readAppointment(ctx context.Context, tx dispatch.Tx) error {
+	var id dispatch.AppointmentID
+	if err := parseName(w.d.Subject, &id); err != nil {
+		return err
+	}
+	var err error
+	if w.appointment, err = tx.GetAppointment(ctx, id); err != nil {
+		return err
+	}
+	w.facts.Window, w.facts.Appointment, w.facts.Revision = w.appointment.Window, w.appointment.ID, w.appointment.Version
 	order, err := tx.GetWorkOrder(ctx, w.appointment.WorkOrder)
 	if err != nil {
 		return err
@@ -261,6 +299,10 @@ func (w *writing) address() (to, suppressed string) {
 		return "", "the customer allows no messages by " + string(w.d.Channel)
 	case to == "":
 		return "", "the customer has no address for " + string(w.d.Channel)
+	case w.followUp != nil:
+		if w.followUp.State != dispatch.FollowUpAsked {
+			return "", "the question is answered, or needs no answer any more"
+		}
 	case w.d.Superseded(w.appointment):
 		return "", "the promise that it speaks of is no longer in force"
 	case w.overtaken():

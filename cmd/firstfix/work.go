@@ -96,7 +96,7 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 	relay := workflows.NewRelay(workflows.RelayOptions{
 		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, Log: log,
 	})
-	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: link(c.PublicURL, use), Log: log}
+	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: link(c.PublicURL, use), FollowUpLink: followUpLink(c.PublicURL, use), Log: log}
 	handOff := &workflows.HandOff{Relay: store, Attempt: use.referral.Attempt, Post: crm.New(egress, roots).Post, Settle: use.referral.SettleWebhook, Log: log}
 	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold}
 	trimmer := &workflows.Trimmer{Store: store, Log: log}
@@ -169,6 +169,17 @@ func link(publicURL string, use useCases) func(dispatch.TenantID, dispatch.Appoi
 	return func(tenant dispatch.TenantID, a dispatch.Appointment) (string, error) {
 		token, err := use.booking.LinkToken(tenant, a)
 		return strings.TrimSuffix(publicURL, "/") + "/appointment#" + token, err
+	}
+}
+
+// followUpLink makes the address of the page that asks after a sale.
+func followUpLink(publicURL string, use useCases) func(dispatch.TenantID, dispatch.FollowUpID) (string, error) {
+	if publicURL == "" {
+		return nil
+	}
+	return func(tenant dispatch.TenantID, id dispatch.FollowUpID) (string, error) {
+		token, err := use.referral.FollowUpToken(tenant, id)
+		return strings.TrimSuffix(publicURL, "/") + "/follow-up#" + token, err
 	}
 }
 

@@ -199,6 +199,14 @@ func (s *side) furnish(t *testing.T) {
 		Clocks: []dispatch.ReferralClock{{AcceptWithin: time.Hour, ContactWithin: time.Hour, NextStepWithin: time.Hour}},
 	}
 	routing := dispatch.RoutingRule{ID: dispatch.RoutingRuleID(own), Position: 1, Desk: desk.ID, Assignment: dispatch.AssignLeastLoaded}
+	questions := dispatch.FollowUpPlan{ID: dispatch.FollowUpPlanID(own), Service: dispatch.ServiceID(own), InstalledAfterDays: 30}
+	asked := dispatch.FollowUp{
+		ID: dispatch.FollowUpID{}.New(), Referral: logged.ID, Question: dispatch.AskInstalled, Side: dispatch.SideSeller, State: dispatch.FollowUpPlanned, DueAt: company.Now,
+	}
+	broken := dispatch.ServiceCase{
+		ID: dispatch.ServiceCaseID{}.New(), Referral: logged.ID, Customer: s.Customer.ID, Question: dispatch.AskUsed, Owner: "member:sales",
+		State: dispatch.CaseOpen, Problem: own, OpenedAt: company.Now,
+	}
 	s.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.CreateSkill(ctx, dispatch.Skill{ID: dispatch.SkillID(own), DisplayName: own}) },
@@ -242,6 +250,9 @@ func (s *side) furnish(t *testing.T) {
 			func() error { return tx.CreateCommitment(ctx, planned) },
 			func() error { return tx.CreateReferral(ctx, logged) },
 			func() error { return tx.CreateIncentiveRule(ctx, rule) },
+			func() error { return tx.CreateFollowUpPlan(ctx, questions) },
+			func() error { return tx.CreateFollowUp(ctx, asked) },
+			func() error { return tx.CreateServiceCase(ctx, broken) },
 			func() error { return tx.CreateSalesDesk(ctx, desk) },
 			func() error { return tx.CreateRoutingRule(ctx, routing) },
 			func() error { return tx.CreatePayroll(ctx, payroll) },
@@ -261,7 +272,7 @@ func (s *side) furnish(t *testing.T) {
 		"Plan": plan.Name(), "PlanningArea": "planningAreas/" + own, "Service": "services/" + own, "Shift": s.Shifts[4].Name(),
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
-		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(), "SalesDesk": desk.Name(), "RoutingRule": routing.Name(),
+		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(), "FollowUpPlan": questions.Name(), "FollowUp": asked.Name(), "ServiceCase": broken.Name(), "SalesDesk": desk.Name(), "RoutingRule": routing.Name(),
 		"WebhookEndpoint": endpoint.Name(), "WebhookDelivery": handedOver.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name

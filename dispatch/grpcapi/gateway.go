@@ -114,7 +114,7 @@ func newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	ctx := context.Background() // ends nothing: the connection is closed by its owner
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterBookingServiceHandler, pb.RegisterCustomerServiceHandler, pb.RegisterDispatchServiceHandler,
-		pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterReferralServiceHandler,
+		pb.RegisterFollowUpServiceHandler, pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterReferralServiceHandler,
 		pb.RegisterSalesDeskServiceHandler, pb.RegisterTechnicianServiceHandler, pb.RegisterWebhookServiceHandler, pb.RegisterWorkforceServiceHandler,
 	} {
 		if err := register(ctx, mux, conn); err != nil {

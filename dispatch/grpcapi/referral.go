@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
@@ -130,7 +131,14 @@ func (s referralServer) RecordOutcome(ctx context.Context, req *pb.RecordOutcome
 	if err != nil {
 		return nil, err
 	}
-	outcome := referral.Outcome{State: referralStates[int32(req.GetState())], Reason: req.GetReason()}
+	outcome := referral.Outcome{State: referralStates[int32(req.GetState())], Reason: req.GetReason(), Promised: measureIn(req.GetPromisedSaving())}
+	for i, name := range req.GetSeenCases() {
+		var seen dispatch.ServiceCaseID
+		if err := parseName(fmt.Sprintf("seen_cases[%d]", i), name, &seen); err != nil {
+			return nil, err
+		}
+		outcome.Seen = append(outcome.Seen, seen)
+	}
 	if outcome.Value, err = parseMoney("value", req.GetValue()); err != nil {
 		return nil, err
 	}
@@ -237,6 +245,10 @@ func referralOf(r dispatch.Referral) *pb.Referral {
 	if s := r.Settlement; s != nil {
 		out.SaleState, out.SaleReason = numberOf[pb.SaleState](saleStates, s.Sale), s.SaleReason
 		out.Earned, out.HeldBack = moneyOrUnset(s.Earned), moneyOrUnset(s.Held)
+		out.PromisedSaving, out.InstallTime = measureOf(s.Promised), stampOf(s.InstalledAt)
+	}
+	for _, id := range r.OpenCases {
+		out.OpenCases = append(out.OpenCases, id.Name())
 	}
 	if r.Pause != nil {
 		out.PauseUntilTime, out.PauseReason = stampOf(r.Pause.Until), r.Pause.Reason

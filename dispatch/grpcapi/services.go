@@ -42,6 +42,7 @@ func Register(server grpc.ServiceRegistrar, s Services) {
 	firstfixv1.RegisterBookingServiceServer(server, bookingServer{booking: s.Booking, pages: pages{s.Seal}, now: s.Now})
 	firstfixv1.RegisterCustomerServiceServer(server, customerServer{workforce: s.Workforce, pages: pages{s.Seal}})
 	firstfixv1.RegisterDispatchServiceServer(server, dispatchServer{planning: s.Planning, imports: s.Imports, pages: pages{s.Seal}, now: s.Now})
+	firstfixv1.RegisterFollowUpServiceServer(server, followUpServer{desk: s.Referral, pages: pages{s.Seal}})
 	firstfixv1.RegisterInsightServiceServer(server, insightServer{insight: s.Insight})
 	firstfixv1.RegisterPayServiceServer(server, payServer{desk: s.Referral, pages: pages{s.Seal}})
 	firstfixv1.RegisterReferralServiceServer(server, referralServer{desk: s.Referral, pages: pages{s.Seal}, now: s.Now})

@@ -55,7 +55,7 @@ func (t *tx) BalancesOf(ctx context.Context, id dispatch.ReferralID) (dispatch.P
 }
 
 const settlementsSQL = `
-SELECT r.id, coalesce(s.state, ''), coalesce(s.reason, ''), n.currency, coalesce(e.payable, 0), coalesce(e.held, 0)
+SELECT r.id, coalesce(s.state, ''), coalesce(s.reason, ''), s.installed_at, s.promised, coalesce(s.promised_unit, ''), n.currency, coalesce(e.payable, 0), coalesce(e.held, 0)
 FROM referrals r
 JOIN tenants n ON n.id = r.tenant_id
 LEFT JOIN sales s ON s.tenant_id = r.tenant_id AND s.referral_id = r.id
@@ -75,8 +75,11 @@ func (t *tx) SettlementsOf(ctx context.Context, referrals []dispatch.ReferralID)
 	out := map[dispatch.ReferralID]dispatch.Settlement{}
 	var id dispatch.ReferralID
 	var s dispatch.Settlement
-	_, err = pgx.ForEachRow(rows, []any{&id, &s.Sale, &s.SaleReason, &s.Earned.Currency, &s.Earned.Minor, &s.Held.Minor}, func() error {
-		s.Held.Currency = s.Earned.Currency
+	var installed *time.Time
+	var promised *float64
+	var unit string
+	_, err = pgx.ForEachRow(rows, []any{&id, &s.Sale, &s.SaleReason, &installed, &promised, &unit, &s.Earned.Currency, &s.Earned.Minor, &s.Held.Minor}, func() error {
+		s.Held.Currency, s.InstalledAt, s.Promised = s.Earned.Currency, timeOrZero(installed), measureOrNone(promised, unit)
 		out[id] = s
 		return nil
 	})

@@ -105,35 +105,45 @@ func (t *tx) RuleVersions(ctx context.Context, service dispatch.ServiceID) ([]di
 }
 
 const createSaleSQL = `
-INSERT INTO sales (tenant_id, referral_id, state, won_at) VALUES (@tenant, @referral, @state, @won)`
+INSERT INTO sales (tenant_id, referral_id, state, won_at, promised, promised_unit)
+VALUES (@tenant, @referral, @state, @won, @promised, @unit)`
 
 // CreateSale implements dispatch.PayTx.
 func (t *tx) CreateSale(ctx context.Context, s dispatch.Sale) error {
-	_, err := t.exec(ctx, createSaleSQL, pgx.NamedArgs{"referral": s.Referral, "state": s.State, "won": s.WonAt})
+	args := pgx.NamedArgs{"referral": s.Referral, "state": s.State, "won": s.WonAt, "promised": nil, "unit": ""}
+	if s.Promised != nil {
+		args["promised"], args["unit"] = s.Promised.Number, s.Promised.Unit
+	}
+	_, err := t.exec(ctx, createSaleSQL, args)
 	return err
 }
 
 const saveSaleSQL = `
-UPDATE sales SET state = @state, reason = @reason, left_at = @left WHERE tenant_id = @tenant AND referral_id = @referral`
+UPDATE sales SET state = @state, reason = @reason, left_at = @left, installed_at = @installed
+WHERE tenant_id = @tenant AND referral_id = @referral`
 
 // SaveSale implements dispatch.PayTx.
 func (t *tx) SaveSale(ctx context.Context, s dispatch.Sale) error {
 	_, err := t.exec(ctx, saveSaleSQL, pgx.NamedArgs{
 		"referral": s.Referral, "state": s.State, "reason": s.Reason, "left": timeOrNull(s.LeftAt),
+		"installed": timeOrNull(s.InstalledAt),
 	})
 	return err
 }
 
 const findSaleSQL = `
-SELECT referral_id, state, reason, won_at, left_at FROM sales WHERE tenant_id = @tenant AND referral_id = @referral`
+SELECT referral_id, state, reason, won_at, left_at, installed_at, promised, promised_unit FROM sales WHERE tenant_id = @tenant AND referral_id = @referral`
 
 // FindSale implements dispatch.PayTx.
 func (t *tx) FindSale(ctx context.Context, id dispatch.ReferralID) (dispatch.Sale, bool, error) {
 	return oneOrNone(ctx, t, findSaleSQL, pgx.NamedArgs{"referral": id}, func(row pgx.CollectableRow) (dispatch.Sale, error) {
 		var s dispatch.Sale
-		var left *time.Time
-		err := row.Scan(&s.Referral, &s.State, &s.Reason, &s.WonAt, &left)
-		s.LeftAt = timeOrZero(left)
+		var left, installed *time.Time
+		var promised *float64
+		var unit string
+		err := row.Scan(&s.Referral, &s.State, &s.Reason, &s.WonAt, &left, &installed, &promised, &unit)
+		s.LeftAt, s.InstalledAt = timeOrZero(left), timeOrZero(installed)
+		s.Promised = measureOrNone(promised, unit)
 		return s, err
 	})
 }
@@ -145,4 +155,12 @@ ORDER BY r.id FOR NO KEY UPDATE OF r`
 // LockDuplicatesOf implements dispatch.PayTx.
 func (t *tx) LockDuplicatesOf(ctx context.Context, id dispatch.ReferralID) ([]dispatch.Referral, error) {
 	return many(ctx, t, lockDuplicatesSQL, pgx.NamedArgs{"id": id}, scanReferral)
+}
+
+// measureOrNone is a number whose column may be null.
+func measureOrNone(number *float64, unit string) *dispatch.Measure {
+	if number == nil {
+		return nil
+	}
+	return &dispatch.Measure{Number: *number, Unit: unit}
 }

@@ -2,6 +2,9 @@
 // sells: a referral is logged during a visit, given to an owner at once, accepted
 // in time or escalated, and followed to its end.
 //
+// After a sale it asks seller and customer whether what was sold does what it should,
+// and a "no" opens a case with an owner.
+//
 // What it earns is settled here too: the rules of pay, what became of sales, and the
 // ledger that statements and payrolls are read from.
 //
@@ -79,7 +82,7 @@ func (d *Desk) List(ctx context.Context, call dispatch.Call, filter dispatch.Ref
 		if out, next, err = tx.PageReferrals(ctx, filter, page); err != nil {
 			return err
 		}
-		return dispatch.ShowSettled(ctx, tx, seesPay(call.Principal), out)
+		return showAll(ctx, tx, call.Principal, out)
 	})
 	return out, next, err
 }
@@ -87,8 +90,15 @@ func (d *Desk) List(ctx context.Context, call dispatch.Call, filter dispatch.Ref
 // show fills what follows from other rows into a referral that is answered.
 func show(ctx context.Context, tx dispatch.Tx, who dispatch.Principal, r dispatch.Referral) (dispatch.Referral, error) {
 	shown := []dispatch.Referral{r}
-	err := dispatch.ShowSettled(ctx, tx, seesPay(who), shown)
+	err := showAll(ctx, tx, who, shown)
 	return shown[0], err
+}
+
+func showAll(ctx context.Context, tx dispatch.Tx, who dispatch.Principal, referrals []dispatch.Referral) error {
+	if err := dispatch.ShowSettled(ctx, tx, seesPay(who), referrals); err != nil {
+		return err
+	}
+	return showCases(ctx, tx, who, referrals)
 }
 
 // seesPay says who may know what a technician earned: he himself, who is shown his

@@ -77,8 +77,9 @@ func changeSale(ctx context.Context, tx dispatch.Tx, who dispatch.Principal, r d
 	return tx.SaveSale(ctx, sale)
 }
 
-// LookAtSale keeps the clock of what is held back for a sale: when the customer has
-// stayed long enough, it becomes payable.
+// LookAtSale keeps the clocks of a sale: when the customer has stayed long enough, what
+// is held back becomes payable; and at set times it is asked whether what was sold does
+// what it should.
 func (d *Desk) LookAtSale(ctx context.Context, tenant dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error) {
 	process := dispatch.WatchSale(tenant, id)
 	var look dispatch.Look
@@ -95,6 +96,11 @@ func (d *Desk) LookAtSale(ctx context.Context, tenant dispatch.TenantID, id disp
 		if err != nil {
 			return err
 		}
+		_, ask, err := lookAtFollowUps(ctx, tx, r, now)
+		if err != nil {
+			return err
+		}
+		next = soonest(next, ask)
 		if next.IsZero() {
 			look, err = dispatch.Rest(ctx, tx, process.Workflow)
 			return err
@@ -141,7 +147,13 @@ func settleMove(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, actor 
 		if err := tx.WinAccount(ctx, r.Customer, r.Owner); err != nil {
 			return err
 		}
-		if err := tx.CreateSale(ctx, dispatch.Sale{Referral: r.ID, State: dispatch.SaleStanding, WonAt: now}); err != nil {
+		sale := dispatch.Sale{Referral: r.ID, State: dispatch.SaleStanding, WonAt: now, Promised: r.Promised}
+		if err := tx.CreateSale(ctx, sale); err != nil {
+			return err
+		}
+		if err := planAfter(ctx, tx, r, sale, func(p dispatch.FollowUpPlan, zone *time.Location) []dispatch.FollowUp {
+			return p.AfterSale(sale, zone)
+		}); err != nil {
 			return err
 		}
 		if _, _, err := settle(ctx, tx, r, dispatch.PayWon, actor, now); err != nil {

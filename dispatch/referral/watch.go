@@ -28,7 +28,7 @@ func (d *Desk) Changes(ctx context.Context, call dispatch.Call, filter dispatch.
 			if err != nil {
 				return err
 			}
-			if err := dispatch.ShowSettled(ctx, tx, seesPay(call.Principal), changed); err != nil {
+			if err := showAll(ctx, tx, call.Principal, changed); err != nil {
 				return err
 			}
 			news = append(news, changed...)

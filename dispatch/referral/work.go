@@ -34,6 +34,11 @@ type Outcome struct {
 	State  dispatch.ReferralState // contacted, qualified, quoted, won or lost
 	Reason string                 // required for lost
 	Value  *dispatch.Money        // required for won
+	// Promised is what it was promised to save, for won; nil if nothing was.
+	Promised *dispatch.Measure
+	// Seen are the open cases of the customer that the seller has seen: all of them
+	// before he quotes or sells again.
+	Seen []dispatch.ServiceCaseID
 }
 
 // RecordOutcome records how far a referral came. It moves ahead only, whatever
@@ -52,9 +57,14 @@ func (d *Desk) RecordOutcome(ctx context.Context, call dispatch.Call, id dispatc
 		if err := checkCurrency(ctx, tx, "value", in.Value); err != nil {
 			return err
 		}
+		if in.State == dispatch.ReferralQuoted || in.State == dispatch.ReferralWon {
+			if err := checkCasesSeen(ctx, tx, *r, in.Seen); err != nil {
+				return err
+			}
+		}
 		r.State, r.StateReason = in.State, in.Reason
 		if in.State == dispatch.ReferralWon {
-			r.Value = in.Value
+			r.Value, r.Promised = in.Value, in.Promised
 		}
 		// Whoever is further has been spoken to.
 		if r.ContactedAt.IsZero() && in.State != dispatch.ReferralLost {
@@ -78,6 +88,16 @@ func (o Outcome) check() error {
 	default:
 		return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "state",
 			"%q is not an outcome, expected contacted, qualified, quoted, won or lost", o.State)
+	}
+	if p := o.Promised; p != nil {
+		switch {
+		case o.State != dispatch.ReferralWon:
+			return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "promised_saving", "it is for a referral that was won, and no other")
+		case !p.Finite() || p.Number <= 0:
+			return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "promised_saving.number", "expected a number above nothing")
+		case strings.TrimSpace(p.Unit) == "":
+			return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "promised_saving.unit", "it is required, e.g. %q", "% gas")
+		}
 	}
 	if o.Value != nil && o.Value.Minor < 0 {
 		return dispatch.InvalidField(dispatch.ReasonMoneyInvalid, "value", "it is negative")

@@ -13,7 +13,7 @@ import (
 
 // openDesk makes a sales desk of the personas, and the rules that send it what
 // technicians notice: to who owns the customer's account, else to its member with
-// the least to do.
+// the least to do; and the plan of what is asked after a sale.
 func (l *loading) openDesk(ctx context.Context, personas []Persona) error {
 	desk := &pb.SalesDesk{
 		DisplayName: "Sales", TimeZone: zone,
@@ -51,6 +51,12 @@ func (l *loading) openDesk(ctx context.Context, personas []Persona) error {
 		if existing(err) != nil {
 			return fmt.Errorf("make the rules of routing: %w", err)
 		}
+	}
+	_, err = pb.NewFollowUpServiceClient(l.Conn).CreateFollowUpPlan(ctx, &pb.CreateFollowUpPlanRequest{
+		FollowUpPlanId: "everything", FollowUpPlan: &pb.FollowUpPlan{InstalledAfterDays: 21, UsedAfterDays: 30, SavingAfterDays: 180}, RequestId: requestID(),
+	})
+	if existing(err) != nil {
+		return fmt.Errorf("make the plan of what is asked after a sale: %w", err)
 	}
 	return nil
 }

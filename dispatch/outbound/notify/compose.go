@@ -32,6 +32,7 @@ type voice struct {
 var kinds = []string{
 	dispatch.TemplateBooked, dispatch.TemplateReminder, dispatch.TemplateChanged, dispatch.TemplateCancelled,
 	dispatch.TemplateOnTheWay, dispatch.TemplateLate, dispatch.TemplateDone,
+	dispatch.TemplateInstalled, dispatch.TemplateUsed, dispatch.TemplateSaving,
 }
 
 // composer writes messages. The first voice is the one for strangers.
@@ -114,7 +115,7 @@ func (c *composer) compose(channel dispatch.Channel, kind, wanted string, about 
 // tidy keeps what people typed from breaking lines or hiding text: a name cannot
 // write another line into a mail.
 func tidy(about dispatch.MessageFacts) dispatch.MessageFacts {
-	for _, field := range []*string{&about.Company, &about.Customer, &about.Service, &about.Address, &about.Technician, &about.Link} {
+	for _, field := range []*string{&about.Company, &about.Customer, &about.Service, &about.Address, &about.Technician, &about.Promised, &about.Link} {
 		*field = strings.Join(strings.FieldsFunc(*field, func(r rune) bool {
 			return unicode.IsSpace(r) || unicode.Is(unicode.C, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
 		}), " ")

@@ -230,6 +230,9 @@ const (
 	// RESOURCE_EXHAUSTED: The company has as many endpoints as it may have;
 	// QuotaFailure says how many. Change one that is there.
 	Reason_REASON_ENDPOINT_LIMIT Reason = 72
+	// FAILED_PRECONDITION: What was sold to the customer before does not do what it
+	// should; metadata has the cases. Read them, and name them in seen_cases.
+	Reason_REASON_OPEN_CASES Reason = 73
 )
 
 // Enum value maps for Reason.
@@ -308,6 +311,7 @@ var (
 		70: "REASON_NOTHING_TO_PAY",
 		71: "REASON_URL_NOT_ALLOWED",
 		72: "REASON_ENDPOINT_LIMIT",
+		73: "REASON_OPEN_CASES",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -383,6 +387,7 @@ var (
 		"REASON_NOTHING_TO_PAY":               70,
 		"REASON_URL_NOT_ALLOWED":              71,
 		"REASON_ENDPOINT_LIMIT":               72,
+		"REASON_OPEN_CASES":                   73,
 	}
 )
 
@@ -417,7 +422,7 @@ var File_firstfix_v1_reason_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xec\x10\n" +
+	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\x83\x11\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x18\n" +
@@ -492,7 +497,8 @@ const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\x16REASON_SERVER_STOPPING\x10E\x12\x19\n" +
 	"\x15REASON_NOTHING_TO_PAY\x10F\x12\x1a\n" +
 	"\x16REASON_URL_NOT_ALLOWED\x10G\x12\x19\n" +
-	"\x15REASON_ENDPOINT_LIMIT\x10HB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x15REASON_ENDPOINT_LIMIT\x10H\x12\x15\n" +
+	"\x11REASON_OPEN_CASES\x10IB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_reason_proto_rawDescOnce sync.Once

@@ -356,7 +356,14 @@ type Referral struct {
 	// Until when its clock stands still; unset while it runs.
 	PauseUntilTime *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=pause_until_time,json=pauseUntilTime,proto3" json:"pause_until_time,omitempty"`
 	// Why its clock stands still; empty while it runs.
-	PauseReason   string `protobuf:"bytes,34,opt,name=pause_reason,json=pauseReason,proto3" json:"pause_reason,omitempty"`
+	PauseReason string `protobuf:"bytes,34,opt,name=pause_reason,json=pauseReason,proto3" json:"pause_reason,omitempty"`
+	// What it was promised to save when it was sold; unset where nothing was.
+	PromisedSaving *Measure `protobuf:"bytes,35,opt,name=promised_saving,json=promisedSaving,proto3" json:"promised_saving,omitempty"`
+	// When it was installed, as far as somebody has said so; unset until then.
+	InstallTime *timestamppb.Timestamp `protobuf:"bytes,36,opt,name=install_time,json=installTime,proto3" json:"install_time,omitempty"`
+	// Open cases of its customer: what was sold to him before and does not do what it
+	// should. For staff.
+	OpenCases     []string `protobuf:"bytes,37,rep,name=open_cases,json=openCases,proto3" json:"open_cases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -629,6 +636,82 @@ func (x *Referral) GetPauseReason() string {
 	return ""
 }
 
+func (x *Referral) GetPromisedSaving() *Measure {
+	if x != nil {
+		return x.PromisedSaving
+	}
+	return nil
+}
+
+func (x *Referral) GetInstallTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InstallTime
+	}
+	return nil
+}
+
+func (x *Referral) GetOpenCases() []string {
+	if x != nil {
+		return x.OpenCases
+	}
+	return nil
+}
+
+// A number with its unit.
+type Measure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number.
+	Number float64 `protobuf:"fixed64,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Its unit, e.g. "% gas" or "kWh a month".
+	Unit          string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Measure) Reset() {
+	*x = Measure{}
+	mi := &file_firstfix_v1_referral_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Measure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Measure) ProtoMessage() {}
+
+func (x *Measure) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_referral_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Measure.ProtoReflect.Descriptor instead.
+func (*Measure) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Measure) GetNumber() float64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Measure) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
 // Request of ReferralService.CreateReferral.
 type CreateReferralRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -643,7 +726,7 @@ type CreateReferralRequest struct {
 
 func (x *CreateReferralRequest) Reset() {
 	*x = CreateReferralRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[1]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +738,7 @@ func (x *CreateReferralRequest) String() string {
 func (*CreateReferralRequest) ProtoMessage() {}
 
 func (x *CreateReferralRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[1]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +751,7 @@ func (x *CreateReferralRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateReferralRequest.ProtoReflect.Descriptor instead.
 func (*CreateReferralRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{1}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CreateReferralRequest) GetReferral() *Referral {
@@ -696,7 +779,7 @@ type GetReferralRequest struct {
 
 func (x *GetReferralRequest) Reset() {
 	*x = GetReferralRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[2]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +791,7 @@ func (x *GetReferralRequest) String() string {
 func (*GetReferralRequest) ProtoMessage() {}
 
 func (x *GetReferralRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[2]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +804,7 @@ func (x *GetReferralRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReferralRequest.ProtoReflect.Descriptor instead.
 func (*GetReferralRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{2}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetReferralRequest) GetName() string {
@@ -749,7 +832,7 @@ type ListReferralsRequest struct {
 
 func (x *ListReferralsRequest) Reset() {
 	*x = ListReferralsRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[3]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +844,7 @@ func (x *ListReferralsRequest) String() string {
 func (*ListReferralsRequest) ProtoMessage() {}
 
 func (x *ListReferralsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[3]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +857,7 @@ func (x *ListReferralsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReferralsRequest.ProtoReflect.Descriptor instead.
 func (*ListReferralsRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{3}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListReferralsRequest) GetFilter() string {
@@ -811,7 +894,7 @@ type ListReferralsResponse struct {
 
 func (x *ListReferralsResponse) Reset() {
 	*x = ListReferralsResponse{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[4]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -823,7 +906,7 @@ func (x *ListReferralsResponse) String() string {
 func (*ListReferralsResponse) ProtoMessage() {}
 
 func (x *ListReferralsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[4]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -836,7 +919,7 @@ func (x *ListReferralsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReferralsResponse.ProtoReflect.Descriptor instead.
 func (*ListReferralsResponse) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{4}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListReferralsResponse) GetReferrals() []*Referral {
@@ -870,7 +953,7 @@ type AcceptReferralRequest struct {
 
 func (x *AcceptReferralRequest) Reset() {
 	*x = AcceptReferralRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[5]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +965,7 @@ func (x *AcceptReferralRequest) String() string {
 func (*AcceptReferralRequest) ProtoMessage() {}
 
 func (x *AcceptReferralRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[5]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +978,7 @@ func (x *AcceptReferralRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptReferralRequest.ProtoReflect.Descriptor instead.
 func (*AcceptReferralRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{5}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AcceptReferralRequest) GetName() string {
@@ -938,7 +1021,7 @@ type DeclineReferralRequest struct {
 
 func (x *DeclineReferralRequest) Reset() {
 	*x = DeclineReferralRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[6]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1033,7 @@ func (x *DeclineReferralRequest) String() string {
 func (*DeclineReferralRequest) ProtoMessage() {}
 
 func (x *DeclineReferralRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[6]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1046,7 @@ func (x *DeclineReferralRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineReferralRequest.ProtoReflect.Descriptor instead.
 func (*DeclineReferralRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{6}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeclineReferralRequest) GetName() string {
@@ -1010,14 +1093,19 @@ type RecordOutcomeRequest struct {
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Idempotency key, a UUID made by the caller. The same id with the same request
 	// gives the same answer again; with another, REQUEST_ID_PAYLOAD_MISMATCH.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What it was promised to save, for WON: it is measured against this later.
+	PromisedSaving *Measure `protobuf:"bytes,7,opt,name=promised_saving,json=promisedSaving,proto3" json:"promised_saving,omitempty"`
+	// The open cases of the customer that the seller has seen: for QUOTED and WON all of
+	// them, OPEN_CASES otherwise.
+	SeenCases     []string `protobuf:"bytes,8,rep,name=seen_cases,json=seenCases,proto3" json:"seen_cases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecordOutcomeRequest) Reset() {
 	*x = RecordOutcomeRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[7]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1117,7 @@ func (x *RecordOutcomeRequest) String() string {
 func (*RecordOutcomeRequest) ProtoMessage() {}
 
 func (x *RecordOutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[7]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1130,7 @@ func (x *RecordOutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordOutcomeRequest.ProtoReflect.Descriptor instead.
 func (*RecordOutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{7}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RecordOutcomeRequest) GetName() string {
@@ -1087,6 +1175,20 @@ func (x *RecordOutcomeRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *RecordOutcomeRequest) GetPromisedSaving() *Measure {
+	if x != nil {
+		return x.PromisedSaving
+	}
+	return nil
+}
+
+func (x *RecordOutcomeRequest) GetSeenCases() []string {
+	if x != nil {
+		return x.SeenCases
+	}
+	return nil
+}
+
 // Request of ReferralService.WatchReferrals.
 type WatchReferralsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1101,7 +1203,7 @@ type WatchReferralsRequest struct {
 
 func (x *WatchReferralsRequest) Reset() {
 	*x = WatchReferralsRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[8]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1215,7 @@ func (x *WatchReferralsRequest) String() string {
 func (*WatchReferralsRequest) ProtoMessage() {}
 
 func (x *WatchReferralsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[8]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1228,7 @@ func (x *WatchReferralsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchReferralsRequest.ProtoReflect.Descriptor instead.
 func (*WatchReferralsRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{8}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WatchReferralsRequest) GetFilter() string {
@@ -1157,7 +1259,7 @@ type WatchReferralsResponse struct {
 
 func (x *WatchReferralsResponse) Reset() {
 	*x = WatchReferralsResponse{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[9]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1271,7 @@ func (x *WatchReferralsResponse) String() string {
 func (*WatchReferralsResponse) ProtoMessage() {}
 
 func (x *WatchReferralsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[9]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1284,7 @@ func (x *WatchReferralsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchReferralsResponse.ProtoReflect.Descriptor instead.
 func (*WatchReferralsResponse) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{9}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WatchReferralsResponse) GetReferral() *Referral {
@@ -1220,7 +1322,7 @@ type RecordSaleChangeRequest struct {
 
 func (x *RecordSaleChangeRequest) Reset() {
 	*x = RecordSaleChangeRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[10]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1334,7 @@ func (x *RecordSaleChangeRequest) String() string {
 func (*RecordSaleChangeRequest) ProtoMessage() {}
 
 func (x *RecordSaleChangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[10]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1347,7 @@ func (x *RecordSaleChangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordSaleChangeRequest.ProtoReflect.Descriptor instead.
 func (*RecordSaleChangeRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{10}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RecordSaleChangeRequest) GetName() string {
@@ -1305,7 +1407,7 @@ type PauseReferralRequest struct {
 
 func (x *PauseReferralRequest) Reset() {
 	*x = PauseReferralRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[11]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1419,7 @@ func (x *PauseReferralRequest) String() string {
 func (*PauseReferralRequest) ProtoMessage() {}
 
 func (x *PauseReferralRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[11]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1432,7 @@ func (x *PauseReferralRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseReferralRequest.ProtoReflect.Descriptor instead.
 func (*PauseReferralRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{11}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PauseReferralRequest) GetName() string {
@@ -1385,7 +1487,7 @@ type ResumeReferralRequest struct {
 
 func (x *ResumeReferralRequest) Reset() {
 	*x = ResumeReferralRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[12]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1499,7 @@ func (x *ResumeReferralRequest) String() string {
 func (*ResumeReferralRequest) ProtoMessage() {}
 
 func (x *ResumeReferralRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[12]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1512,7 @@ func (x *ResumeReferralRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeReferralRequest.ProtoReflect.Descriptor instead.
 func (*ResumeReferralRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{12}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ResumeReferralRequest) GetName() string {
@@ -1456,7 +1558,7 @@ type AssignReferralRequest struct {
 
 func (x *AssignReferralRequest) Reset() {
 	*x = AssignReferralRequest{}
-	mi := &file_firstfix_v1_referral_proto_msgTypes[13]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +1570,7 @@ func (x *AssignReferralRequest) String() string {
 func (*AssignReferralRequest) ProtoMessage() {}
 
 func (x *AssignReferralRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_referral_proto_msgTypes[13]
+	mi := &file_firstfix_v1_referral_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +1583,7 @@ func (x *AssignReferralRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignReferralRequest.ProtoReflect.Descriptor instead.
 func (*AssignReferralRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{13}
+	return file_firstfix_v1_referral_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AssignReferralRequest) GetName() string {
@@ -1523,7 +1625,7 @@ var File_firstfix_v1_referral_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\n" +
-	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xf7\x11\n" +
+	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xc0\x13\n" +
 	"\bReferral\x12V\n" +
 	"\x04name\x18\x01 \x01(\tBB\xe0A\b\xbaH<\xd8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.firstfix.v1.ReferralStateB\x03\xe0A\x03R\x05state\x12&\n" +
@@ -1581,8 +1683,18 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\rstep_due_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vstepDueTime\x12&\n" +
 	"\fescalated_to\x18  \x01(\tB\x03\xe0A\x03R\vescalatedTo\x12I\n" +
 	"\x10pause_until_time\x18! \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0epauseUntilTime\x12&\n" +
-	"\fpause_reason\x18\" \x01(\tB\x03\xe0A\x03R\vpauseReason:E\xeaAB\n" +
-	"\x15firstfix.dev/Referral\x12\x14referrals/{referral}*\treferrals2\breferral\"\x98\x02\n" +
+	"\fpause_reason\x18\" \x01(\tB\x03\xe0A\x03R\vpauseReason\x12B\n" +
+	"\x0fpromised_saving\x18# \x01(\v2\x14.firstfix.v1.MeasureB\x03\xe0A\x03R\x0epromisedSaving\x12B\n" +
+	"\finstall_time\x18$ \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vinstallTime\x12?\n" +
+	"\n" +
+	"open_cases\x18% \x03(\tB \xe0A\x03\xfaA\x1a\n" +
+	"\x18firstfix.dev/ServiceCaseR\topenCases:E\xeaAB\n" +
+	"\x15firstfix.dev/Referral\x12\x14referrals/{referral}*\treferrals2\breferral\"S\n" +
+	"\aMeasure\x12\"\n" +
+	"\x06number\x18\x01 \x01(\x01B\n" +
+	"\xe0A\x02\xbaH\x04\x12\x02@\x01R\x06number\x12$\n" +
+	"\x04unit\x18\x02 \x01(\tB\x10\xe0A\x02\xbaH\n" +
+	"\xc8\x01\x01r\x05\x18((\xa0\x01R\x04unit\"\x98\x02\n" +
 	"\x15CreateReferralRequest\x12\xa9\x01\n" +
 	"\breferral\x18\x01 \x01(\v2\x15.firstfix.v1.ReferralBv\xe0A\x02\xbaHp\xba\x015\n" +
 	"\x0eREQUIRED.visit\x12\x11visit is required\x1a\x10this.visit != ''\xba\x012\n" +
@@ -1615,7 +1727,7 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12)\n" +
 	"\x06reason\x18\x03 \x01(\tB\x11\xe0A\x02\xbaH\v\xc8\x01\x01r\x06\x18\xe8\a(\xa0\x1fR\x06reason\x12S\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId\"\xb9\x06\n" +
+	"request_id\x18\x04 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId\"\x85\b\n" +
 	"\x14RecordOutcomeRequest\x12p\n" +
 	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x17\n" +
 	"\x15firstfix.dev/Referral\xbaH<\xc8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x12H\n" +
@@ -1627,7 +1739,11 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\x04etag\x18\x05 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12S\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId:\xb5\x01\xbaH\xb1\x01\x1aY\n" +
+	"request_id\x18\x06 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId\x12B\n" +
+	"\x0fpromised_saving\x18\a \x01(\v2\x14.firstfix.v1.MeasureB\x03\xe0A\x01R\x0epromisedSaving\x12\x85\x01\n" +
+	"\n" +
+	"seen_cases\x18\b \x03(\tBf\xe0A\x01\xfaA\x1a\n" +
+	"\x18firstfix.dev/ServiceCase\xbaHC\x92\x01@\x10d\"<r:28^serviceCases/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\tseenCases:\xb5\x01\xbaH\xb1\x01\x1aY\n" +
 	"\x0fREQUIRED.reason\x12\x1breason is required for LOST\x1a)int(this.state) != 8 || this.reason != ''\x1aT\n" +
 	"\x0eREQUIRED.value\x12\x19value is required for WON\x1a'int(this.state) != 7 || has(this.value)\"m\n" +
 	"\x15WatchReferralsRequest\x12#\n" +
@@ -1713,57 +1829,61 @@ func file_firstfix_v1_referral_proto_rawDescGZIP() []byte {
 }
 
 var file_firstfix_v1_referral_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_firstfix_v1_referral_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_firstfix_v1_referral_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_firstfix_v1_referral_proto_goTypes = []any{
 	(ReferralState)(0),              // 0: firstfix.v1.ReferralState
 	(SaleState)(0),                  // 1: firstfix.v1.SaleState
 	(ReferralUrgency)(0),            // 2: firstfix.v1.ReferralUrgency
 	(ConsentChannel)(0),             // 3: firstfix.v1.ConsentChannel
 	(*Referral)(nil),                // 4: firstfix.v1.Referral
-	(*CreateReferralRequest)(nil),   // 5: firstfix.v1.CreateReferralRequest
-	(*GetReferralRequest)(nil),      // 6: firstfix.v1.GetReferralRequest
-	(*ListReferralsRequest)(nil),    // 7: firstfix.v1.ListReferralsRequest
-	(*ListReferralsResponse)(nil),   // 8: firstfix.v1.ListReferralsResponse
-	(*AcceptReferralRequest)(nil),   // 9: firstfix.v1.AcceptReferralRequest
-	(*DeclineReferralRequest)(nil),  // 10: firstfix.v1.DeclineReferralRequest
-	(*RecordOutcomeRequest)(nil),    // 11: firstfix.v1.RecordOutcomeRequest
-	(*WatchReferralsRequest)(nil),   // 12: firstfix.v1.WatchReferralsRequest
-	(*WatchReferralsResponse)(nil),  // 13: firstfix.v1.WatchReferralsResponse
-	(*RecordSaleChangeRequest)(nil), // 14: firstfix.v1.RecordSaleChangeRequest
-	(*PauseReferralRequest)(nil),    // 15: firstfix.v1.PauseReferralRequest
-	(*ResumeReferralRequest)(nil),   // 16: firstfix.v1.ResumeReferralRequest
-	(*AssignReferralRequest)(nil),   // 17: firstfix.v1.AssignReferralRequest
-	(*money.Money)(nil),             // 18: google.type.Money
-	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
+	(*Measure)(nil),                 // 5: firstfix.v1.Measure
+	(*CreateReferralRequest)(nil),   // 6: firstfix.v1.CreateReferralRequest
+	(*GetReferralRequest)(nil),      // 7: firstfix.v1.GetReferralRequest
+	(*ListReferralsRequest)(nil),    // 8: firstfix.v1.ListReferralsRequest
+	(*ListReferralsResponse)(nil),   // 9: firstfix.v1.ListReferralsResponse
+	(*AcceptReferralRequest)(nil),   // 10: firstfix.v1.AcceptReferralRequest
+	(*DeclineReferralRequest)(nil),  // 11: firstfix.v1.DeclineReferralRequest
+	(*RecordOutcomeRequest)(nil),    // 12: firstfix.v1.RecordOutcomeRequest
+	(*WatchReferralsRequest)(nil),   // 13: firstfix.v1.WatchReferralsRequest
+	(*WatchReferralsResponse)(nil),  // 14: firstfix.v1.WatchReferralsResponse
+	(*RecordSaleChangeRequest)(nil), // 15: firstfix.v1.RecordSaleChangeRequest
+	(*PauseReferralRequest)(nil),    // 16: firstfix.v1.PauseReferralRequest
+	(*ResumeReferralRequest)(nil),   // 17: firstfix.v1.ResumeReferralRequest
+	(*AssignReferralRequest)(nil),   // 18: firstfix.v1.AssignReferralRequest
+	(*money.Money)(nil),             // 19: google.type.Money
+	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
 }
 var file_firstfix_v1_referral_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.Referral.state:type_name -> firstfix.v1.ReferralState
 	2,  // 1: firstfix.v1.Referral.urgency:type_name -> firstfix.v1.ReferralUrgency
 	3,  // 2: firstfix.v1.Referral.consent_channel:type_name -> firstfix.v1.ConsentChannel
-	18, // 3: firstfix.v1.Referral.estimate:type_name -> google.type.Money
-	19, // 4: firstfix.v1.Referral.accept_due_time:type_name -> google.protobuf.Timestamp
-	18, // 5: firstfix.v1.Referral.value:type_name -> google.type.Money
-	19, // 6: firstfix.v1.Referral.log_time:type_name -> google.protobuf.Timestamp
-	19, // 7: firstfix.v1.Referral.accept_time:type_name -> google.protobuf.Timestamp
-	19, // 8: firstfix.v1.Referral.contact_time:type_name -> google.protobuf.Timestamp
-	19, // 9: firstfix.v1.Referral.close_time:type_name -> google.protobuf.Timestamp
+	19, // 3: firstfix.v1.Referral.estimate:type_name -> google.type.Money
+	20, // 4: firstfix.v1.Referral.accept_due_time:type_name -> google.protobuf.Timestamp
+	19, // 5: firstfix.v1.Referral.value:type_name -> google.type.Money
+	20, // 6: firstfix.v1.Referral.log_time:type_name -> google.protobuf.Timestamp
+	20, // 7: firstfix.v1.Referral.accept_time:type_name -> google.protobuf.Timestamp
+	20, // 8: firstfix.v1.Referral.contact_time:type_name -> google.protobuf.Timestamp
+	20, // 9: firstfix.v1.Referral.close_time:type_name -> google.protobuf.Timestamp
 	1,  // 10: firstfix.v1.Referral.sale_state:type_name -> firstfix.v1.SaleState
-	18, // 11: firstfix.v1.Referral.earned:type_name -> google.type.Money
-	18, // 12: firstfix.v1.Referral.held_back:type_name -> google.type.Money
-	19, // 13: firstfix.v1.Referral.step_due_time:type_name -> google.protobuf.Timestamp
-	19, // 14: firstfix.v1.Referral.pause_until_time:type_name -> google.protobuf.Timestamp
-	4,  // 15: firstfix.v1.CreateReferralRequest.referral:type_name -> firstfix.v1.Referral
-	4,  // 16: firstfix.v1.ListReferralsResponse.referrals:type_name -> firstfix.v1.Referral
-	0,  // 17: firstfix.v1.RecordOutcomeRequest.state:type_name -> firstfix.v1.ReferralState
-	18, // 18: firstfix.v1.RecordOutcomeRequest.value:type_name -> google.type.Money
-	4,  // 19: firstfix.v1.WatchReferralsResponse.referral:type_name -> firstfix.v1.Referral
-	1,  // 20: firstfix.v1.RecordSaleChangeRequest.state:type_name -> firstfix.v1.SaleState
-	19, // 21: firstfix.v1.PauseReferralRequest.until_time:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	19, // 11: firstfix.v1.Referral.earned:type_name -> google.type.Money
+	19, // 12: firstfix.v1.Referral.held_back:type_name -> google.type.Money
+	20, // 13: firstfix.v1.Referral.step_due_time:type_name -> google.protobuf.Timestamp
+	20, // 14: firstfix.v1.Referral.pause_until_time:type_name -> google.protobuf.Timestamp
+	5,  // 15: firstfix.v1.Referral.promised_saving:type_name -> firstfix.v1.Measure
+	20, // 16: firstfix.v1.Referral.install_time:type_name -> google.protobuf.Timestamp
+	4,  // 17: firstfix.v1.CreateReferralRequest.referral:type_name -> firstfix.v1.Referral
+	4,  // 18: firstfix.v1.ListReferralsResponse.referrals:type_name -> firstfix.v1.Referral
+	0,  // 19: firstfix.v1.RecordOutcomeRequest.state:type_name -> firstfix.v1.ReferralState
+	19, // 20: firstfix.v1.RecordOutcomeRequest.value:type_name -> google.type.Money
+	5,  // 21: firstfix.v1.RecordOutcomeRequest.promised_saving:type_name -> firstfix.v1.Measure
+	4,  // 22: firstfix.v1.WatchReferralsResponse.referral:type_name -> firstfix.v1.Referral
+	1,  // 23: firstfix.v1.RecordSaleChangeRequest.state:type_name -> firstfix.v1.SaleState
+	20, // 24: firstfix.v1.PauseReferralRequest.until_time:type_name -> google.protobuf.Timestamp
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_referral_proto_init() }
@@ -1777,7 +1897,7 @@ func file_firstfix_v1_referral_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_firstfix_v1_referral_proto_rawDesc), len(file_firstfix_v1_referral_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
