@@ -2,6 +2,10 @@ package dispatch
 
 import "golang.org/x/text/currency"
 
+// MaxMinor is the largest amount that is taken, in minor units: what is larger is a
+// slip of the hand, and ninety thousand of them can still be added up.
+const MaxMinor = 100_000_000_000_000
+
 // Money is an amount in minor units of a currency (cents for EUR, yen for JPY).
 type Money struct {
 	Minor    int64

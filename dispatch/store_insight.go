@@ -69,6 +69,7 @@ const (
 	ReferralsTogether    ReferralGrouping = ""
 	ReferralsByService   ReferralGrouping = "service"
 	ReferralsByTerritory ReferralGrouping = "territory"
+	ReferralsByDesk      ReferralGrouping = "desk"
 )
 
 // ReferralStages are the stages after logging, in order.
@@ -78,7 +79,7 @@ func ReferralStages() []ReferralState {
 
 // ReferralFunnel is how referrals fared; duplicates stand aside.
 type ReferralFunnel struct {
-	Key        string // id of the service or territory, "" for none
+	Key        string // id of the service, territory or desk, "" for none
 	Total      bool   // all together
 	Logged     int64
 	Duplicates int64

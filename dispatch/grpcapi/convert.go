@@ -222,8 +222,8 @@ func parseMoney(field string, m *money.Money) (*dispatch.Money, error) {
 		return refuse("nanos is not below one unit")
 	case nanos%nanosPerMinor != 0:
 		return refuse("it is finer than %s has decimals", m.GetCurrencyCode())
-	case units > math.MaxInt64/perUnit-1, units < math.MinInt64/perUnit+1:
-		return refuse("it is larger than can be kept")
+	case units > dispatch.MaxMinor/perUnit, units < -dispatch.MaxMinor/perUnit:
+		return refuse("it is larger than %d %s", dispatch.MaxMinor/perUnit, m.GetCurrencyCode())
 	default:
 		return &dispatch.Money{Minor: units*perUnit + nanos/nanosPerMinor, Currency: m.GetCurrencyCode()}, nil
 	}

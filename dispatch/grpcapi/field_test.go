@@ -246,7 +246,7 @@ func TestReferralsOverTheWire(t *testing.T) {
 		r.GetEstimate().GetUnits() != 9000 || r.GetEstimate().GetNanos() != 500_000_000 || r.GetTechnician() != v.Technicians[0].Name() {
 		t.Fatalf("created %v, %v", r, err)
 	}
-	// K01, K02, K07, K08.
+	// K01, K02, K07, K08, Q01 to Q05.
 	for name, c := range map[string]struct {
 		change func(*pb.Referral)
 		as     string
@@ -258,6 +258,12 @@ func TestReferralsOverTheWire(t *testing.T) {
 		"a dispatcher":         {func(*pb.Referral) {}, "dispatcher", codes.PermissionDenied, dispatch.ReasonAccessDenied},
 		"not in the catalogue": {func(r *pb.Referral) { r.Service = "services/magic" }, "technician", codes.NotFound, dispatch.ReasonResourceNotFound},
 		"finer than a cent":    {func(r *pb.Referral) { r.Estimate.Nanos = 1 }, "technician", codes.InvalidArgument, dispatch.ReasonMoneyInvalid},
+		"negative":             {func(r *pb.Referral) { r.Estimate.Units = -1 }, "technician", codes.InvalidArgument, dispatch.ReasonInvalidRequest},
+		"too large":            {func(r *pb.Referral) { r.Estimate.Units = 1e15 }, "technician", codes.InvalidArgument, dispatch.ReasonMoneyInvalid},
+		"signs differ":         {func(r *pb.Referral) { r.Estimate.Nanos = -500_000_000 }, "technician", codes.InvalidArgument, dispatch.ReasonInvalidRequest},
+		"a whole in nanos":     {func(r *pb.Referral) { r.Estimate.Nanos = 1_000_000_000 }, "technician", codes.InvalidArgument, dispatch.ReasonInvalidRequest},
+		"in no currency":       {func(r *pb.Referral) { r.Estimate.CurrencyCode = "" }, "technician", codes.InvalidArgument, dispatch.ReasonInvalidRequest},
+		"in yen":               {func(r *pb.Referral) { r.Estimate.CurrencyCode = "JPY" }, "technician", codes.InvalidArgument, dispatch.ReasonMoneyInvalid},
 		"in euros":             {func(r *pb.Referral) { r.Estimate.CurrencyCode = "EUR" }, "technician", codes.InvalidArgument, dispatch.ReasonMoneyInvalid},
 	} {
 		bad := &pb.CreateReferralRequest{RequestId: uuid.NewString(), Referral: &pb.Referral{

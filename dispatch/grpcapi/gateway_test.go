@@ -90,6 +90,7 @@ func TestGateway(t *testing.T) {
 		{"wrong shape", "POST", "/v1/holds", `{}`, "Bearer " + visitor, 400, "INVALID_REQUEST"},
 		{"wrong JSON", "POST", "/v1/holds", `{`, "Bearer " + visitor, 400, "INVALID_REQUEST"},
 		{"misspelt field", "POST", "/v1/holds", `{"slotTokken":"a"}`, "Bearer " + visitor, 400, "INVALID_REQUEST"},
+		{"money as a float (Q08)", "POST", "/v1/referrals?requestId=" + uuid.NewString(), `{"estimate":{"currencyCode":"USD","units":0.30000000000000004}}`, bearer, 400, "INVALID_REQUEST"},
 		{"number as a float", "GET", "/v1/members?page_size=1.5", "", bearer, 400, "INVALID_REQUEST"},
 		{"invalid UTF-8", "POST", "/v1/holds", "{\"slotToken\":\"\xff\"}", "Bearer " + visitor, 400, "INVALID_REQUEST"},
 		{"no such path", "GET", "/v1/nonsense", "", bearer, 404, "METHOD_NOT_AVAILABLE"},

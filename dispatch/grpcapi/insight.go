@@ -77,6 +77,7 @@ var referralGroupings = map[int32]dispatch.ReferralGrouping{
 	int32(pb.ReferralGrouping_REFERRAL_GROUPING_UNSPECIFIED): dispatch.ReferralsTogether,
 	int32(pb.ReferralGrouping_REFERRAL_GROUPING_SERVICE):     dispatch.ReferralsByService,
 	int32(pb.ReferralGrouping_REFERRAL_GROUPING_TERRITORY):   dispatch.ReferralsByTerritory,
+	int32(pb.ReferralGrouping_REFERRAL_GROUPING_SALES_DESK):  dispatch.ReferralsByDesk,
 }
 
 // GetReferralMeasures implements InsightService.
@@ -102,6 +103,8 @@ func (s insightServer) GetReferralMeasures(ctx context.Context, req *pb.GetRefer
 			figure.Service = slugName("services", f.Key)
 		case dispatch.ReferralsByTerritory:
 			figure.Territory = slugName("territories", f.Key)
+		case dispatch.ReferralsByDesk:
+			figure.SalesDesk = slugName("salesDesks", f.Key)
 		case dispatch.ReferralsTogether:
 		}
 		for i, state := range dispatch.ReferralStages() {

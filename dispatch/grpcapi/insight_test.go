@@ -9,12 +9,34 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/type/interval"
 	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/postgres/pgtest/company"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
+
+// openSalesDesk makes a desk that works around the clock, and the rule that everything
+// goes there.
+func openSalesDesk(t *testing.T, v *van) {
+	t.Helper()
+	client, admin := pb.NewSalesDeskServiceClient(v.conn), v.as(t, "administrator")
+	hour := durationpb.New(time.Hour)
+	_, err := client.CreateSalesDesk(admin, &pb.CreateSalesDeskRequest{SalesDeskId: "all", RequestId: uuid.NewString(), SalesDesk: &pb.SalesDesk{
+		DisplayName: "All", TimeZone: "America/New_York", Members: []string{"member:sales"},
+		Clocks: []*pb.ReferralClock{{AcceptWithin: hour, ContactWithin: hour, NextStepWithin: hour}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.CreateRoutingRule(admin, &pb.CreateRoutingRuleRequest{RoutingRuleId: "all", RequestId: uuid.NewString(), RoutingRule: &pb.RoutingRule{
+		Position: 1, SalesDesk: "salesDesks/all", Assignment: pb.RoutingAssignment_ROUTING_ASSIGNMENT_LEAST_LOADED,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // One referral won, one lost after a contact, one declined, one open and one that
 // repeats it: each stage counts those that are decided, and nobody twice.
@@ -29,6 +51,7 @@ func TestReferralMeasures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	openSalesDesk(t, v)
 	visit := v.visit(t)
 	log := func(need string) string {
 		t.Helper()
@@ -77,6 +100,7 @@ func TestReferralMeasures(t *testing.T) {
 	for by, want := range map[pb.ReferralGrouping][]string{
 		pb.ReferralGrouping_REFERRAL_GROUPING_UNSPECIFIED: {"total"},
 		pb.ReferralGrouping_REFERRAL_GROUPING_SERVICE:     {"", "total"},
+		pb.ReferralGrouping_REFERRAL_GROUPING_SALES_DESK:  {"salesDesks/all", "total"},
 		pb.ReferralGrouping_REFERRAL_GROUPING_TERRITORY:   {"territories/" + string(v.Territory.ID), "total"},
 	} {
 		got, err := ask("sales", by, company.Now)
@@ -84,7 +108,7 @@ func TestReferralMeasures(t *testing.T) {
 			t.Fatalf("%s: %v, %v", by, got, err)
 		}
 		for i, f := range got.GetFigures() {
-			name := f.GetService() + f.GetTerritory()
+			name := f.GetService() + f.GetTerritory() + f.GetSalesDesk()
 			if f.GetTotal() {
 				name += "total"
 			}

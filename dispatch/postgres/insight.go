@@ -131,7 +131,8 @@ func (t *tx) CountReferralStates(ctx context.Context, s dispatch.Scope) (map[dis
 const funnelReferralsSQL = `
 WITH logged AS (
 	SELECT r.duplicate_of IS NOT NULL AS duplicate, r.state, r.value_minor, r.logged_at, r.accepted_at, r.contacted_at,
-		CASE @by WHEN 'service' THEN coalesce(r.service_id, '') WHEN 'territory' THEN coalesce(p.territory_id, '') ELSE '' END AS key,
+		CASE @by WHEN 'service' THEN coalesce(r.service_id, '') WHEN 'territory' THEN coalesce(p.territory_id, '')
+			WHEN 'desk' THEN coalesce(r.sales_desk_id, '') ELSE '' END AS key,
 		coalesce((
 			SELECT max(array_position(ARRAY['accepted', 'contacted', 'qualified', 'quoted', 'won'], m.to_state)) FROM referral_moves m
 			WHERE m.tenant_id = @tenant AND m.referral_id = r.id), 0) AS stage,

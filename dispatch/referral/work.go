@@ -99,8 +99,8 @@ func (o Outcome) check() error {
 			return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "promised_saving.unit", "it is required, e.g. %q", "% gas")
 		}
 	}
-	if o.Value != nil && o.Value.Minor < 0 {
-		return dispatch.InvalidField(dispatch.ReasonMoneyInvalid, "value", "it is negative")
+	if o.Value != nil && (o.Value.Minor < 0 || o.Value.Minor > dispatch.MaxMinor) {
+		return dispatch.InvalidField(dispatch.ReasonMoneyInvalid, "value", "expected nothing to %d minor units", dispatch.MaxMinor)
 	}
 	return nil
 }

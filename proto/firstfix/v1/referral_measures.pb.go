@@ -36,6 +36,8 @@ const (
 	ReferralGrouping_REFERRAL_GROUPING_SERVICE ReferralGrouping = 1
 	// By the territory of the site.
 	ReferralGrouping_REFERRAL_GROUPING_TERRITORY ReferralGrouping = 2
+	// By the sales desk.
+	ReferralGrouping_REFERRAL_GROUPING_SALES_DESK ReferralGrouping = 3
 )
 
 // Enum value maps for ReferralGrouping.
@@ -44,11 +46,13 @@ var (
 		0: "REFERRAL_GROUPING_UNSPECIFIED",
 		1: "REFERRAL_GROUPING_SERVICE",
 		2: "REFERRAL_GROUPING_TERRITORY",
+		3: "REFERRAL_GROUPING_SALES_DESK",
 	}
 	ReferralGrouping_value = map[string]int32{
 		"REFERRAL_GROUPING_UNSPECIFIED": 0,
 		"REFERRAL_GROUPING_SERVICE":     1,
 		"REFERRAL_GROUPING_TERRITORY":   2,
+		"REFERRAL_GROUPING_SALES_DESK":  3,
 	}
 )
 
@@ -85,7 +89,7 @@ type ReferralMeasures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The period that was asked for.
 	Period *interval.Interval `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
-	// By product or territory if that was asked for, and all together at the end.
+	// By product, territory or desk if that was asked for, and all together at the end.
 	Figures       []*ReferralFunnel `protobuf:"bytes,2,rep,name=figures,proto3" json:"figures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -157,7 +161,9 @@ type ReferralFunnel struct {
 	// Value of what was won and has not been reversed.
 	WonValue *money.Money `protobuf:"bytes,9,opt,name=won_value,json=wonValue,proto3" json:"won_value,omitempty"`
 	// What was earned with it so far by technicians and sellers, paid out or to be paid.
-	Pay           *money.Money `protobuf:"bytes,10,opt,name=pay,proto3" json:"pay,omitempty"`
+	Pay *money.Money `protobuf:"bytes,10,opt,name=pay,proto3" json:"pay,omitempty"`
+	// The desk, in figures by sales desk; empty for what came by no desk's rule.
+	SalesDesk     string `protobuf:"bytes,11,opt,name=sales_desk,json=salesDesk,proto3" json:"sales_desk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,6 +266,13 @@ func (x *ReferralFunnel) GetPay() *money.Money {
 		return x.Pay
 	}
 	return nil
+}
+
+func (x *ReferralFunnel) GetSalesDesk() string {
+	if x != nil {
+		return x.SalesDesk
+	}
+	return ""
 }
 
 // One stage on the way of a referral.
@@ -488,7 +501,7 @@ const file_firstfix_v1_referral_measures_proto_rawDesc = "" +
 	"#firstfix/v1/referral_measures.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1afirstfix/v1/referral.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1agoogle/type/interval.proto\x1a\x17google/type/money.proto\"x\n" +
 	"\x10ReferralMeasures\x12-\n" +
 	"\x06period\x18\x01 \x01(\v2\x15.google.type.IntervalR\x06period\x125\n" +
-	"\afigures\x18\x02 \x03(\v2\x1b.firstfix.v1.ReferralFunnelR\afigures\"\xcd\x03\n" +
+	"\afigures\x18\x02 \x03(\v2\x1b.firstfix.v1.ReferralFunnelR\afigures\"\x89\x04\n" +
 	"\x0eReferralFunnel\x123\n" +
 	"\aservice\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
 	"\x14firstfix.dev/ServiceR\aservice\x129\n" +
@@ -505,7 +518,10 @@ const file_firstfix_v1_referral_measures_proto_rawDesc = "" +
 	"to_contact\x18\b \x01(\v2\x1a.firstfix.v1.ReferralSpeedR\ttoContact\x12/\n" +
 	"\twon_value\x18\t \x01(\v2\x12.google.type.MoneyR\bwonValue\x12$\n" +
 	"\x03pay\x18\n" +
-	" \x01(\v2\x12.google.type.MoneyR\x03pay\"\xc1\x01\n" +
+	" \x01(\v2\x12.google.type.MoneyR\x03pay\x12:\n" +
+	"\n" +
+	"sales_desk\x18\v \x01(\tB\x1b\xfaA\x18\n" +
+	"\x16firstfix.dev/SalesDeskR\tsalesDesk\"\xc1\x01\n" +
 	"\rReferralStage\x120\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1a.firstfix.v1.ReferralStateR\x05state\x12\x18\n" +
 	"\areached\x18\x02 \x01(\x03R\areached\x12\x18\n" +
@@ -521,11 +537,12 @@ const file_firstfix_v1_referral_measures_proto_rawDesc = "" +
 	"\x06period\x18\x01 \x01(\v2\x15.google.type.IntervalB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06period\x12o\n" +
 	"\rplanning_area\x18\x02 \x01(\tBJ\xe0A\x01\xfaA\x1b\n" +
 	"\x19firstfix.dev/PlanningArea\xbaH&\xd8\x01\x01r!2\x1f^planningAreas/[a-z0-9-]{1,63}$R\fplanningArea\x12E\n" +
-	"\bgroup_by\x18\x03 \x01(\x0e2\x1d.firstfix.v1.ReferralGroupingB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\agroupBy*u\n" +
+	"\bgroup_by\x18\x03 \x01(\x0e2\x1d.firstfix.v1.ReferralGroupingB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\agroupBy*\x97\x01\n" +
 	"\x10ReferralGrouping\x12!\n" +
 	"\x1dREFERRAL_GROUPING_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19REFERRAL_GROUPING_SERVICE\x10\x01\x12\x1f\n" +
-	"\x1bREFERRAL_GROUPING_TERRITORY\x10\x02B;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x1bREFERRAL_GROUPING_TERRITORY\x10\x02\x12 \n" +
+	"\x1cREFERRAL_GROUPING_SALES_DESK\x10\x03B;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_referral_measures_proto_rawDescOnce sync.Once
