@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/firstfix/firstfix/cmd/internal/devstack"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -78,7 +79,7 @@ func repeat(m *meter) grpc.UnaryClientInterceptor {
 				return err
 			}
 			m.repeated()
-			if err := sleep(ctx, pause); err != nil {
+			if err := devstack.Sleep(ctx, pause); err != nil {
 				return err
 			}
 		}

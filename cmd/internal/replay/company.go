@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
+	"github.com/firstfix/firstfix/cmd/internal/devstack"
 	"github.com/firstfix/firstfix/cmd/internal/sample"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
@@ -48,7 +49,7 @@ const adminSubject = "admin"
 
 // foundCompany sets everything up through the API, as an administrator would.
 func (r *replay) foundCompany(ctx context.Context) error {
-	status, err := r.control.status(ctx)
+	status, err := r.control.Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (r *replay) foundCompany(ctx context.Context) error {
 		return fmt.Errorf("the stack has no tenant %q, only %v", r.Tenant, slices.Sorted(maps.Keys(status.Issuers)))
 	}
 	r.company = c
-	if c.admin, err = r.control.token(ctx, c.issuer, adminSubject); err != nil {
+	if c.admin, err = r.control.Token(ctx, c.issuer, adminSubject); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context) error{r.importCatalogue, r.readCatalogue, r.hire, r.appoint, r.roster} {
@@ -90,7 +91,7 @@ func (r *replay) importCatalogue(ctx context.Context) error {
 		return fmt.Errorf("import the catalogue: %w", err)
 	}
 	for !operation.GetDone() {
-		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+		if err := devstack.Sleep(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 		if operation, err = r.api.dispatch.GetOperation(ctx, &pb.GetOperationRequest{Name: operation.GetName()}); err != nil {
@@ -250,7 +251,7 @@ func (r *replay) member(ctx context.Context, m *pb.Member) (string, error) {
 	if _, err := r.api.workforce.GrantRole(ctx, &pb.GrantRoleRequest{Member: m, RequestId: uuid.NewString()}); err != nil {
 		return "", fmt.Errorf("grant a role to %s: %w", m.GetSubject(), err)
 	}
-	return r.control.token(ctx, m.GetIssuer(), m.GetSubject())
+	return r.control.Token(ctx, m.GetIssuer(), m.GetSubject())
 }
 
 // appoint makes a dispatcher and the sales team.

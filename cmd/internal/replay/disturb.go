@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/firstfix/firstfix/cmd/internal/devstack"
 )
 
 // Disturbance is what is done to the stack in the middle of a replay, to show
@@ -34,7 +36,7 @@ func (d *Disturbance) plan(r *replay) {
 	if d.NextWorker != "" {
 		r.queue.plan(at.Add(2*time.Hour), func(ctx context.Context) error {
 			d.note(r, "the worker is replaced by %s", d.NextWorker)
-			return r.control.act(ctx, "replace", "work", d.NextWorker)
+			return r.control.Act(ctx, "replace", "work", d.NextWorker)
 		})
 	}
 }
@@ -43,26 +45,26 @@ func (d *Disturbance) plan(r *replay) {
 // people go on meanwhile as far as they can.
 func (d *Disturbance) stopTemporal(ctx context.Context, r *replay) error {
 	d.note(r, "Temporal is stopped for %s", d.StopTemporal)
-	if err := r.control.act(ctx, "stop", "temporal", ""); err != nil {
+	if err := r.control.Act(ctx, "stop", "temporal", ""); err != nil {
 		return err
 	}
 	d.back = make(chan error, 1)
 	go func() {
-		err := sleep(ctx, d.StopTemporal)
-		d.back <- errors.Join(err, r.control.act(context.WithoutCancel(ctx), "start", "temporal", ""))
+		err := devstack.Sleep(ctx, d.StopTemporal)
+		d.back <- errors.Join(err, r.control.Act(context.WithoutCancel(ctx), "start", "temporal", ""))
 	}()
 	return nil
 }
 
 func (d *Disturbance) killWorker(ctx context.Context, r *replay) error {
 	d.note(r, "the worker is killed, and started again after %s", restPause)
-	if err := r.control.act(ctx, "kill", "work", ""); err != nil {
+	if err := r.control.Act(ctx, "kill", "work", ""); err != nil {
 		return err
 	}
-	if err := sleep(ctx, restPause); err != nil {
+	if err := devstack.Sleep(ctx, restPause); err != nil {
 		return err
 	}
-	return r.control.act(ctx, "start", "work", "")
+	return r.control.Act(ctx, "start", "work", "")
 }
 
 func (d *Disturbance) note(r *replay, format string, args ...any) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/genproto/googleapis/type/interval"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/firstfix/firstfix/cmd/internal/devstack"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -32,8 +34,8 @@ func (r *replay) report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	c := r.control
-	out.Workflows = Work{Steps: c.steps, Drains: c.drains, Polls: c.polls, WaitedSeconds: round3(c.waited.Seconds()), Repeats: r.api.meter.repeats}
-	if err := c.figures(ctx, &out.Workflows); err != nil {
+	out.Workflows = Work{Steps: c.Steps, Drains: c.Drains, Polls: c.Polls, WaitedSeconds: round3(c.Waited.Seconds()), Repeats: r.api.meter.repeats}
+	if err := figures(ctx, c, r.Control, &out.Workflows); err != nil {
 		return nil, err
 	}
 	out.Calls = r.api.meter.figures()
@@ -162,3 +164,17 @@ func wilson(k, n int64) (share float64, interval [2]float64) {
 }
 
 func round3(x float64) float64 { return math.Round(x*1000) / 1000 }
+
+// figures asks what lies in the stack's database after the run.
+func figures(ctx context.Context, c *devstack.Control, url string, w *Work) error {
+	var f struct {
+		Notices       map[string]int `json:"notices"`
+		Wakeups       int            `json:"wakeups"`
+		DatabaseBytes int            `json:"database_bytes"`
+	}
+	if err := c.Call(ctx, http.MethodGet, url+"/figures", nil, &f); err != nil {
+		return err
+	}
+	w.Notices, w.Wakeups, w.DatabaseMB = f.Notices, f.Wakeups, f.DatabaseBytes>>20
+	return nil
+}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/firstfix/firstfix/cmd/internal/devstack"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
 
@@ -39,9 +41,9 @@ const tail = 32 * 24 * time.Hour
 type replay struct {
 	Options
 	seed     seed
-	stack    *devStack // of our own; nil for another's
+	stack    *devstack.Stack // of our own; nil for another's
 	api      *api
-	control  *control
+	control  *devstack.Control
 	zone     *time.Location
 	from     time.Time // midnight of the first day
 	until    time.Time // midnight after the last
@@ -125,11 +127,11 @@ func (r *replay) connect(ctx context.Context) error {
 		if r.stack, err = startStack(ctx, r.Log); err != nil {
 			return err
 		}
-		r.Control, r.Server = r.stack.status.Control, r.stack.status.GRPC
+		r.Control, r.Server = r.stack.Status.Control, r.stack.Status.GRPC
 	}
-	r.control = newControl(r.Control)
+	r.control = devstack.NewControl(r.Control)
 	if r.Server == "" {
-		status, err := r.control.status(ctx)
+		status, err := r.control.Status(ctx)
 		if err != nil {
 			return err
 		}
@@ -147,7 +149,7 @@ func (r *replay) disconnect() error {
 		errs = append(errs, r.api.conn.Close())
 	}
 	if r.stack != nil {
-		errs = append(errs, r.stack.stop())
+		errs = append(errs, r.stack.Stop())
 	}
 	return errors.Join(errs...)
 }
@@ -157,7 +159,7 @@ func (r *replay) play(ctx context.Context) error {
 	// Noon of the day before: shifts can be made, and the first evening's plan is
 	// still to come.
 	r.now = r.from.Add(-12 * time.Hour)
-	if err := r.control.setClock(ctx, r.now); err != nil {
+	if err := r.control.SetClock(ctx, r.now); err != nil {
 		return err
 	}
 	if err := r.foundCompany(ctx); err != nil {
@@ -240,7 +242,7 @@ func (r *replay) advance(ctx context.Context, to time.Time) error {
 func (r *replay) step(ctx context.Context, to time.Time) error {
 	if to.After(r.now) {
 		r.now = to
-		if err := r.control.setClock(ctx, to); err != nil {
+		if err := r.control.SetClock(ctx, to); err != nil {
 			return err
 		}
 	}
@@ -255,7 +257,7 @@ func (r *replay) settle(ctx context.Context) error {
 	if !r.wrote {
 		return nil
 	}
-	due, err := r.control.drain(ctx)
+	due, err := r.control.Drain(ctx)
 	if err != nil {
 		return err
 	}
@@ -276,4 +278,18 @@ func (r *replay) tellDay(day time.Time) error {
 
 func midnight(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
+// startStack starts one beside our own program. Its worker looks for work more often
+// than anybody else would want: a replay waits for it thousands of times.
+func startStack(ctx context.Context, log io.Writer) (*devstack.Stack, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find our own program, to look for firstfix-dev beside it: %w", err)
+	}
+	stack, err := devstack.Start(ctx, filepath.Dir(self), log, []string{"FIRSTFIX_IDLE_POLL=20ms"})
+	if err != nil {
+		return nil, fmt.Errorf("%w; or give --server and --control", err)
+	}
+	return stack, nil
 }

@@ -1,4 +1,7 @@
-package replay
+// Package devstack starts a development stack for a program that plays in it, and
+// steers it: cmd/internal/replay and cmd/firstfix-lab do. The stack itself is
+// cmd/firstfix-dev.
+package devstack
 
 import (
 	"bufio"
@@ -15,40 +18,36 @@ import (
 	"time"
 )
 
-// devStack is a development stack of our own, thrown away at the end.
-type devStack struct {
+// Stack is a development stack of our own, thrown away at the end.
+type Stack struct {
 	cmd    *exec.Cmd
 	ended  chan error
-	status stackStatus
+	Status Status
 }
 
 // stopTime is how long the stack may take to stop and to remove itself.
 const stopTime = time.Minute
 
-// startStack runs firstfix-dev, which lies beside our own program, and waits
-// until it is ready. What it has to say goes to log.
-func startStack(ctx context.Context, log io.Writer) (*devStack, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find our own program, to look for firstfix-dev beside it: %w", err)
-	}
-	program := filepath.Join(filepath.Dir(self), "firstfix-dev")
+// Start runs firstfix-dev, which lies in the directory bin beside firstfix, with a
+// tenant and without data, and waits until it is ready. What it has to say goes to
+// log; env and more are variables and flags for it.
+func Start(ctx context.Context, bin string, log io.Writer, env []string, more ...string) (*Stack, error) {
+	program := filepath.Join(bin, "firstfix-dev")
 	if _, err := exec.LookPath(program); err != nil {
-		return nil, fmt.Errorf("start a stack of our own: %w; make build makes it, or give --server and --control", err)
+		return nil, fmt.Errorf("start a stack of our own: %w; make build makes it", err)
 	}
 	// Not ended by ctx: it has to stop its own programs, in order.
-	cmd := exec.Command(program, "run", "--ephemeral", "--no-sample", "--json", "--binary="+self) //nolint:gosec,noctx // beside our own program; see above
+	args := append([]string{"run", "--ephemeral", "--no-sample", "--json", "--binary=" + filepath.Join(bin, "firstfix")}, more...)
+	cmd := exec.Command(program, args...) //nolint:gosec,noctx // beside our own program; see above
 	cmd.Stderr = log
-	// The worker looks for work more often than anybody else would want: a replay
-	// waits for it thousands of times.
-	cmd.Env = append(os.Environ(), "FIRSTFIX_IDLE_POLL=20ms")
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is ours to pass on
 	stopWithParent(cmd.SysProcAttr)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	s := &devStack{cmd: cmd, ended: make(chan error, 1)}
+	s := &Stack{cmd: cmd, ended: make(chan error, 1)}
 	ready := make(chan error, 1)
 	go s.run(out, ready)
 	select {
@@ -57,7 +56,7 @@ func startStack(ctx context.Context, log io.Writer) (*devStack, error) {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the development stack did not get ready: %w", err), s.stop())
+		return nil, errors.Join(fmt.Errorf("the development stack did not get ready: %w", err), s.Stop())
 	}
 	return s, nil
 }
@@ -65,7 +64,7 @@ func startStack(ctx context.Context, log io.Writer) (*devStack, error) {
 // run starts the program, reads the one line that says that it is ready, and
 // waits for its end. For the kernel a parent is the thread that forked, so this
 // one lives as long as its child.
-func (s *devStack) run(out io.Reader, ready chan<- error) {
+func (s *Stack) run(out io.Reader, ready chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := s.cmd.Start(); err != nil {
@@ -76,15 +75,15 @@ func (s *devStack) run(out io.Reader, ready chan<- error) {
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, &s.status)
+		err = json.Unmarshal(line, &s.Status)
 	}
 	ready <- err
 	_, _ = io.Copy(io.Discard, lines)
 	s.ended <- s.cmd.Wait()
 }
 
-// stop ends the stack, which removes what it made.
-func (s *devStack) stop() error {
+// Stop ends the stack, which removes what it made.
+func (s *Stack) Stop() error {
 	if s.cmd.Process == nil {
 		return nil
 	}

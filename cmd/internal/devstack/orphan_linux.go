@@ -1,4 +1,4 @@
-package replay
+package devstack
 
 import "syscall"
 
