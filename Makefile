@@ -93,6 +93,16 @@ proto-lint: ## the contract alone: rules, form, and that what is generated is cu
 clean: ## remove what was built; the data in .firstfix stay (see run --fresh)
 	rm -rf bin coverage.out
 
+# Attacks on promises with everything killed; docs/promises.md says which there are.
+PROMISES ?=
+TIER ?= quick
+SEED ?= 1
+
+.PHONY: lab
+lab: build ## attack promises until they could have broken; PROMISES="P8" TIER=long SEED=2
+	@go $(BUILD) -o bin/firstfix-lab ./cmd/firstfix-lab
+	bin/firstfix-lab $(PROMISES) --tier $(TIER) --seed $(SEED) --log bin/lab.log
+
 # Benchmarks of the solver, not tests: INSTANCES is a directory with the public
 # instances, without it the generated look-alikes run. BENCHFLAGS goes to
 # cmd/internal/benchsolver (-time, -seeds, -only, -repair, -city, ...).

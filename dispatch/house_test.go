@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"dispatch/outbound/travel":  {"dispatch"},
 	"dispatch/outbound/notify":  {"dispatch"},
 	"dispatch/outbound/crm":     {"dispatch"},
+	"dispatch/outbound/blob":    {"dispatch"},
 	"workflows":                 {"dispatch", "dispatch/booking", "dispatch/planning", "dispatch/fieldwork", "dispatch/referral", "dispatch/workforce", "dispatch/insight"},
 	"dispatch/grpcapi":          {"dispatch", "dispatch/booking", "dispatch/planning", "dispatch/fieldwork", "dispatch/referral", "dispatch/workforce", "dispatch/insight", "proto/firstfix/v1"},
 	"dispatch/postgres/pgtest/": {"..."},

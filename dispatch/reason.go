@@ -83,6 +83,8 @@ const (
 	ReasonSelfReferral         Reason = "SELF_REFERRAL"
 	ReasonOutOfArea            Reason = "OUT_OF_AREA"
 	ReasonNothingToPay         Reason = "NOTHING_TO_PAY"
+	ReasonPhotoUnreadable      Reason = "PHOTO_UNREADABLE"
+	ReasonStorageUnavailable   Reason = "STORAGE_UNAVAILABLE"
 	ReasonOpenCases            Reason = "OPEN_CASES"
 	ReasonEndpointLimit        Reason = "ENDPOINT_LIMIT"
 	ReasonEtagMismatch         Reason = "ETAG_MISMATCH"

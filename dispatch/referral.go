@@ -18,6 +18,7 @@ type Referral struct {
 	Urgency        Urgency
 	ConsentChannel ConsentChannel // how the customer agreed to be contacted
 	Estimate       *Money
+	Photos         []PhotoID // that may not have been uploaded yet
 	State          ReferralState
 	StateReason    string
 	DuplicateOf    ReferralID  // an open referral for the same customer and service

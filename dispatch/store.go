@@ -32,6 +32,7 @@ type Tx interface {
 	ReferralTx
 	PayTx
 	AfterSaleTx
+	PhotoTx
 	HandOffTx
 	WorkflowTx
 	WatchTx

@@ -33,6 +33,7 @@ type config struct {
 	PublicURL       string   `name:"public-url" env:"FIRSTFIX_PUBLIC_URL" placeholder:"URL" help:"Where customers reach us: links in messages begin with it; without it there are none."`
 	EgressAllow     []string `env:"FIRSTFIX_EGRESS_ALLOW" placeholder:"CIDR,…" help:"Networks that webhooks of tenants may reach although they are not public."`
 	EgressCA        string   `name:"egress-ca" env:"FIRSTFIX_EGRESS_CA" placeholder:"FILE" help:"Certificates (PEM) of authorities that webhooks of tenants may have beside the public ones."`
+	BlobURL         string   `name:"blob-url" env:"FIRSTFIX_BLOB_URL" placeholder:"URL" help:"Object storage for photos, the same for all servers: s3://bucket?region=…, or file:///path on a shared disk. Without it none are taken."`
 	RateFactor      float64  `env:"FIRSTFIX_RATE_FACTOR" default:"1" help:"Multiplies every rate limit (${default})."`
 	Development     bool     `env:"FIRSTFIX_DEVELOPMENT" help:"Development stack: gRPC reflection, issuers over plain HTTP from this machine."`
 }

@@ -10,7 +10,9 @@ import (
 	"sync"
 
 	"github.com/firstfix/firstfix/dispatch"
+	"github.com/firstfix/firstfix/dispatch/fieldwork"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
+	"github.com/firstfix/firstfix/dispatch/outbound/blob"
 	"github.com/firstfix/firstfix/dispatch/postgres"
 	"github.com/firstfix/firstfix/dispatch/workforce"
 	firstfixv1 "github.com/firstfix/firstfix/proto/firstfix/v1"
@@ -28,8 +30,13 @@ func (serveCommand) Run(ctx context.Context, c *config, log *slog.Logger) error 
 		return err
 	}
 	defer store.Close()
+	album, err := blob.Open(ctx, c.BlobURL)
+	if err != nil {
+		return fmt.Errorf("FIRSTFIX_BLOB_URL: %w", err)
+	}
+	defer func() { _ = album.Close() }() // nothing is under way any more
 	imports := workforce.NewImporter(store, store, log)
-	server, err := newServer(c, store, imports, log)
+	server, err := newServer(c, store, album, imports, log)
 	if err != nil {
 		return err
 	}
@@ -47,7 +54,7 @@ func (serveCommand) Run(ctx context.Context, c *config, log *slog.Logger) error 
 	return server.Serve(ctx, grpcListener, httpListener)
 }
 
-func newServer(c *config, store *postgres.Store, imports *workforce.Importer, log *slog.Logger) (*grpcapi.Server, error) {
+func newServer(c *config, store *postgres.Store, album dispatch.Album, imports *workforce.Importer, log *slog.Logger) (*grpcapi.Server, error) {
 	seal, err := dispatch.NewSeal([]byte(c.SealSecret))
 	if err != nil {
 		return nil, err
@@ -61,7 +68,7 @@ func newServer(c *config, store *postgres.Store, imports *workforce.Importer, lo
 	return grpcapi.New(grpcapi.Config{
 		Store: store, Ping: store.Ping, Seal: seal,
 		Issuers:  issuers,
-		Services: services(store, seal, egress, imports, log),
+		Services: services(store, seal, egress, album, imports, log),
 		OpenAPI:  firstfixv1.OpenAPI,
 		Log:      log, Development: c.Development, RateFactor: c.RateFactor,
 		Proxies: proxies, Origins: c.CORSOrigins,
@@ -69,11 +76,11 @@ func newServer(c *config, store *postgres.Store, imports *workforce.Importer, lo
 }
 
 // services are the use cases behind the handlers.
-func services(store *postgres.Store, seal *dispatch.Seal, egress dispatch.Egress, imports *workforce.Importer, log *slog.Logger) grpcapi.Services {
+func services(store *postgres.Store, seal *dispatch.Seal, egress dispatch.Egress, album dispatch.Album, imports *workforce.Importer, log *slog.Logger) grpcapi.Services {
 	u := newUseCases(store, seal, egress, log)
 	return grpcapi.Services{
 		Seal: seal, Booking: u.booking, Planning: u.planning, Fieldwork: u.fieldwork, Referral: u.referral,
-		Insight: u.insight, Workforce: u.workforce, Imports: imports,
+		Photos: fieldwork.NewPhotos(store, album), Insight: u.insight, Workforce: u.workforce, Imports: imports,
 	}
 }
 

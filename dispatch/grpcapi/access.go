@@ -143,6 +143,10 @@ var access = map[string]rule{
 	pb.WebhookService_ListWebhookDeliveries_FullMethodName:   to(administrator),
 	pb.WebhookService_ReplayWebhookDeliveries_FullMethodName: to(administrator),
 
+	pb.PhotoService_UploadPhoto_FullMethodName:   to(technician),
+	pb.PhotoService_GetPhoto_FullMethodName:      to(technician, dispatcher, sales, administrator),
+	pb.PhotoService_DownloadPhoto_FullMethodName: to(technician, dispatcher, sales, administrator),
+
 	pb.ReferralService_CreateReferral_FullMethodName:   to(technician),
 	pb.ReferralService_GetReferral_FullMethodName:      to(technician, dispatcher, sales, administrator),
 	pb.ReferralService_ListReferrals_FullMethodName:    to(technician, dispatcher, sales, administrator),

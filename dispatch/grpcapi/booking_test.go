@@ -54,7 +54,7 @@ func openDesk(t *testing.T) *desk {
 		Store: c.Store, Ping: c.Store.Ping, Seal: seal, OpenAPI: pb.OpenAPI, Now: d.clock.now,
 		Issuers:  []grpcapi.Issuer{{Issuer: p.server.URL, Audience: "firstfix", Tenant: c.Tenant.ID}},
 		Log:      slog.New(slog.NewJSONHandler(d.log, nil)),
-		Services: services(c.Store, seal), RateFactor: 1000,
+		Services: services(c.Store, seal, newAlbum(t)), RateFactor: 1000,
 	})
 	return &desk{doors: d, Company: c, BookingServiceClient: pb.NewBookingServiceClient(d.conn)}
 }

@@ -174,6 +174,8 @@ func wanted(f protoreflect.FieldDescriptor, probed string) bool {
 	switch {
 	case f.Name() == "corrects":
 		return false
+	case in.Name() == "Referral" && f.Name() == "service": // the same product twice is a duplicate
+		return !strings.HasSuffix(probed, "photos")
 	case in.Name() == "Member":
 		return (f.Name() == "customer") == strings.HasSuffix(probed, "customer")
 	case f.Name() == "customer": // of ConfirmHold: instead of customer_details

@@ -80,7 +80,7 @@ func twoCompanies(t *testing.T) (d *doors, first, second *side) {
 	}
 	d.serve(t, grpcapi.Config{
 		Store: d.store, Ping: d.store.Ping, Seal: seal, Issuers: issuers, RateFactor: 1e6,
-		Services: services(d.store, seal), Log: slog.New(slog.NewJSONHandler(d.log, nil)),
+		Services: services(d.store, seal, newAlbum(t)), Log: slog.New(slog.NewJSONHandler(d.log, nil)),
 	})
 	for _, s := range []*side{first, second} {
 		s.search(t, d)
@@ -207,6 +207,7 @@ func (s *side) furnish(t *testing.T) {
 		ID: dispatch.ServiceCaseID{}.New(), Referral: logged.ID, Customer: s.Customer.ID, Question: dispatch.AskUsed, Owner: "member:sales",
 		State: dispatch.CaseOpen, Problem: own, OpenedAt: company.Now,
 	}
+	photo := dispatch.Photo{ID: dispatch.PhotoIDOf([]byte(own)), Width: 1, Height: 1, Bytes: 1, UploadedBy: "member:technician", UploadedAt: company.Now}
 	s.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.CreateSkill(ctx, dispatch.Skill{ID: dispatch.SkillID(own), DisplayName: own}) },
@@ -250,6 +251,7 @@ func (s *side) furnish(t *testing.T) {
 			func() error { return tx.CreateCommitment(ctx, planned) },
 			func() error { return tx.CreateReferral(ctx, logged) },
 			func() error { return tx.CreateIncentiveRule(ctx, rule) },
+			func() error { return tx.AddPhoto(ctx, photo) },
 			func() error { return tx.CreateFollowUpPlan(ctx, questions) },
 			func() error { return tx.CreateFollowUp(ctx, asked) },
 			func() error { return tx.CreateServiceCase(ctx, broken) },
@@ -272,7 +274,7 @@ func (s *side) furnish(t *testing.T) {
 		"Plan": plan.Name(), "PlanningArea": "planningAreas/" + own, "Service": "services/" + own, "Shift": s.Shifts[4].Name(),
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
-		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(), "FollowUpPlan": questions.Name(), "FollowUp": asked.Name(), "ServiceCase": broken.Name(), "SalesDesk": desk.Name(), "RoutingRule": routing.Name(),
+		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(), "Photo": photo.Name(), "FollowUpPlan": questions.Name(), "FollowUp": asked.Name(), "ServiceCase": broken.Name(), "SalesDesk": desk.Name(), "RoutingRule": routing.Name(),
 		"WebhookEndpoint": endpoint.Name(), "WebhookDelivery": handedOver.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name

@@ -31,8 +31,13 @@ func missing(kind, like string) string {
 	if uuidPattern.MatchString(like) {
 		return uuidPattern.ReplaceAllString(like, uuid.Must(uuid.NewV7()).String())
 	}
+	if hashPattern.MatchString(like) {
+		return hashPattern.ReplaceAllString(like, strings.Repeat("0", 64))
+	}
 	return regexp.MustCompile(`/[^/]+(/|$)`).ReplaceAllString(like, "/nobody$1")
 }
+
+var hashPattern = regexp.MustCompile(`[0-9a-f]{64}`)
 
 var uuidPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 

@@ -90,6 +90,8 @@ var codeOf = map[dispatch.Reason]codes.Code{
 	dispatch.ReasonResourceInUse:        codes.FailedPrecondition,
 	dispatch.ReasonLastAdmin:            codes.FailedPrecondition,
 	dispatch.ReasonSelfReferral:         codes.FailedPrecondition,
+	dispatch.ReasonPhotoUnreadable:      codes.InvalidArgument,
+	dispatch.ReasonStorageUnavailable:   codes.Unavailable,
 	dispatch.ReasonOpenCases:            codes.FailedPrecondition,
 	dispatch.ReasonOutOfArea:            codes.FailedPrecondition,
 	dispatch.ReasonNothingToPay:         codes.FailedPrecondition,
@@ -194,7 +196,7 @@ var resourceTypes = map[string]string{
 	"workOrders": "WorkOrder", "visits": "Visit", "appointments": "Appointment", "promises": "Promise", "holds": "Hold",
 	"plans": "Plan", "referrals": "Referral", "operations": "Operation", "members": "Member", "tenants": "Tenant",
 	"incentiveRules": "IncentiveRule", "payrolls": "Payroll", "webhookEndpoints": "WebhookEndpoint", "webhookDeliveries": "WebhookDelivery",
-	"followUps": "FollowUp", "followUpPlans": "FollowUpPlan", "serviceCases": "ServiceCase",
+	"photos": "Photo", "followUps": "FollowUp", "followUpPlans": "FollowUpPlan", "serviceCases": "ServiceCase",
 	"salesDesks": "SalesDesk", "routingRules": "RoutingRule",
 }
 

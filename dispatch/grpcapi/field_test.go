@@ -63,7 +63,7 @@ func openVan(t *testing.T) *van {
 	d.serve(t, grpcapi.Config{
 		Store: c.Store, Ping: c.Store.Ping, Seal: seal, OpenAPI: pb.OpenAPI, Now: d.clock.now,
 		Issuers: []grpcapi.Issuer{{Issuer: p.server.URL, Audience: "firstfix", Tenant: c.Tenant.ID}},
-		Log:     slog.New(slog.NewJSONHandler(d.log, nil)), Services: services(c.Store, seal), RateFactor: 1000,
+		Log:     slog.New(slog.NewJSONHandler(d.log, nil)), Services: services(c.Store, seal, newAlbum(t)), RateFactor: 1000,
 	})
 	return &van{
 		doors: d, Company: c, device: uuid.NewString(), field: pb.NewTechnicianServiceClient(d.conn),

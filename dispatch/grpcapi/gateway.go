@@ -30,6 +30,7 @@ const (
 	httpBodyLimit   = 2 << 20
 	httpImportLimit = 6 << 20
 	importPath      = "/v1/workOrders:import"
+	photoPath       = "/v1/photos:upload"
 	watchSuffix     = ":watch"
 )
 
@@ -114,7 +115,7 @@ func newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	ctx := context.Background() // ends nothing: the connection is closed by its owner
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterBookingServiceHandler, pb.RegisterCustomerServiceHandler, pb.RegisterDispatchServiceHandler,
-		pb.RegisterFollowUpServiceHandler, pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterReferralServiceHandler,
+		pb.RegisterFollowUpServiceHandler, pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterPhotoServiceHandler, pb.RegisterReferralServiceHandler,
 		pb.RegisterSalesDeskServiceHandler, pb.RegisterTechnicianServiceHandler, pb.RegisterWebhookServiceHandler, pb.RegisterWorkforceServiceHandler,
 	} {
 		if err := register(ctx, mux, conn); err != nil {
@@ -172,7 +173,7 @@ func retryDelay(s *status.Status) time.Duration {
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := int64(httpBodyLimit)
-		if r.URL.Path == importPath {
+		if r.URL.Path == importPath || r.URL.Path == photoPath {
 			limit = httpImportLimit
 		}
 		if r.ContentLength > limit {

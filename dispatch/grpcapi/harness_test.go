@@ -31,6 +31,7 @@ import (
 	"github.com/firstfix/firstfix/dispatch/fieldwork"
 	"github.com/firstfix/firstfix/dispatch/grpcapi"
 	"github.com/firstfix/firstfix/dispatch/insight"
+	"github.com/firstfix/firstfix/dispatch/outbound/blob"
 	"github.com/firstfix/firstfix/dispatch/outbound/travel"
 	"github.com/firstfix/firstfix/dispatch/planning"
 	"github.com/firstfix/firstfix/dispatch/postgres"
@@ -223,7 +224,7 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 	config := grpcapi.Config{
 		Store: store, Ping: store.Ping, Seal: seal, Issuers: issuers, OpenAPI: pb.OpenAPI,
 		Log: d.logger(), Now: d.clock.now,
-		Services: services(store, seal),
+		Services: services(store, seal, newAlbum(t)),
 	}
 	if change != nil {
 		change(&config)
@@ -234,13 +235,25 @@ func open(t *testing.T, change func(*grpcapi.Config)) *doors {
 
 func (d *doors) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(d.log, nil)) }
 
+// newAlbum is object storage of the test's own.
+func newAlbum(t *testing.T) dispatch.Album {
+	t.Helper()
+	album, err := blob.Open(t.Context(), "file://"+t.TempDir()+"?no_tmp_dir=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = album.Close() }) // nothing is under way any more
+	return album
+}
+
 // services are the use cases as the server of cmd/firstfix has them.
-func services(store *postgres.Store, seal *dispatch.Seal) grpcapi.Services {
+func services(store *postgres.Store, seal *dispatch.Seal, album dispatch.Album) grpcapi.Services {
 	return grpcapi.Services{
 		Imports:   workforce.NewImporter(store, store, slog.New(slog.DiscardHandler)),
 		Booking:   booking.New(store, travel.Estimator{}, seal),
 		Planning:  planning.New(store, travel.Estimator{}),
 		Fieldwork: fieldwork.New(store, seal, slog.New(slog.DiscardHandler)),
+		Photos:    fieldwork.NewPhotos(store, album),
 		Referral:  referral.New(store, seal, dispatch.Egress{}),
 		Insight:   insight.New(store),
 		Workforce: workforce.New(store),

@@ -106,7 +106,7 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	t.Cleanup(store.Close)
 	d.serve(t, grpcapi.Config{
-		Store: store, Ping: store.Ping, Seal: d.seal, Log: d.logger(), Services: services(store, d.seal),
+		Store: store, Ping: store.Ping, Seal: d.seal, Log: d.logger(), Services: services(store, d.seal, newAlbum(t)),
 		Issuers: []grpcapi.Issuer{{Issuer: d.tenants[0].provider.server.URL, Audience: "firstfix", Tenant: d.tenants[0].id}},
 	})
 	token := d.token(t, d.tenants[0], admin)

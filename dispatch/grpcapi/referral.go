@@ -36,6 +36,7 @@ func noticedOf(in *pb.Referral) (referral.Noticed, error) {
 		Need: in.GetNeed(), Suggestion: in.GetSuggestion(),
 		Urgency:        referralUrgencies[int32(in.GetUrgency())],
 		ConsentChannel: consentChannels[int32(in.GetConsentChannel())],
+		Photos:         parsePhotos(in.GetPhotos()),
 	}
 	var err error
 	if out.Service, err = parseSlug[dispatch.ServiceID]("referral.service", "services", in.GetService()); err != nil {
@@ -246,6 +247,9 @@ func referralOf(r dispatch.Referral) *pb.Referral {
 		out.SaleState, out.SaleReason = numberOf[pb.SaleState](saleStates, s.Sale), s.SaleReason
 		out.Earned, out.HeldBack = moneyOrUnset(s.Earned), moneyOrUnset(s.Held)
 		out.PromisedSaving, out.InstallTime = measureOf(s.Promised), stampOf(s.InstalledAt)
+	}
+	for _, id := range r.Photos {
+		out.Photos = append(out.Photos, dispatch.Photo{ID: id}.Name())
 	}
 	for _, id := range r.OpenCases {
 		out.OpenCases = append(out.OpenCases, id.Name())

@@ -30,6 +30,7 @@ type Services struct {
 	Booking   *booking.Booking
 	Planning  *planning.Planning
 	Fieldwork *fieldwork.Fieldwork
+	Photos    *fieldwork.Photos
 	Referral  *referral.Desk
 	Insight   *insight.Insight
 	Workforce *workforce.Workforce
@@ -45,6 +46,7 @@ func Register(server grpc.ServiceRegistrar, s Services) {
 	firstfixv1.RegisterFollowUpServiceServer(server, followUpServer{desk: s.Referral, pages: pages{s.Seal}})
 	firstfixv1.RegisterInsightServiceServer(server, insightServer{insight: s.Insight})
 	firstfixv1.RegisterPayServiceServer(server, payServer{desk: s.Referral, pages: pages{s.Seal}})
+	firstfixv1.RegisterPhotoServiceServer(server, photoServer{photos: s.Photos})
 	firstfixv1.RegisterReferralServiceServer(server, referralServer{desk: s.Referral, pages: pages{s.Seal}, now: s.Now})
 	firstfixv1.RegisterSalesDeskServiceServer(server, salesDeskServer{desk: s.Referral, pages: pages{s.Seal}})
 	firstfixv1.RegisterTechnicianServiceServer(server, technicianServer{fieldwork: s.Fieldwork, desk: s.Referral})

@@ -13,7 +13,7 @@ import (
 
 const referralColumns = `r.id, r.visit_id, r.work_order_id, r.site_id, r.customer_id, r.technician_id, r.need, r.suggestion,
 	r.service_id, r.urgency, r.consent_channel, r.estimate_minor, r.currency, r.state, r.state_reason, r.duplicate_of,
-	r.sales_desk_id, r.owner, r.accept_due_at, r.step_due_at, r.escalation, r.escalated_to, r.paused_at, r.paused_until, r.pause_reason, r.value_minor, r.logged_at, r.accepted_at, r.contacted_at, r.closed_at,
+	r.photos, r.sales_desk_id, r.owner, r.accept_due_at, r.step_due_at, r.escalation, r.escalated_to, r.paused_at, r.paused_until, r.pause_reason, r.value_minor, r.logged_at, r.accepted_at, r.contacted_at, r.closed_at,
 	r.version`
 
 func scanReferral(row pgx.CollectableRow) (dispatch.Referral, error) {
@@ -25,7 +25,7 @@ func scanReferral(row pgx.CollectableRow) (dispatch.Referral, error) {
 	var pauseReason string
 	err := row.Scan(&r.ID, &r.Visit, &r.WorkOrder, &r.Site, &r.Customer, &r.Technician, &r.Need, &r.Suggestion,
 		&service, &r.Urgency, &r.ConsentChannel, &estimate, &currency, &r.State, &r.StateReason, &duplicate,
-		&desk, &r.Owner, &due, &stepDue, &r.Escalation, &r.EscalatedTo, &pausedAt, &pausedUntil, &pauseReason, &value, &r.LoggedAt, &accepted, &contacted, &closed,
+		&r.Photos, &desk, &r.Owner, &due, &stepDue, &r.Escalation, &r.EscalatedTo, &pausedAt, &pausedUntil, &pauseReason, &value, &r.LoggedAt, &accepted, &contacted, &closed,
 		&r.Version)
 	if service != nil {
 		r.Service = dispatch.ServiceID(*service)
@@ -57,7 +57,7 @@ func referralArgs(r dispatch.Referral) pgx.NamedArgs {
 		"technician": r.Technician, "need": r.Need, "suggestion": r.Suggestion, "service": nil, "urgency": r.Urgency,
 		"consent": r.ConsentChannel, "estimate": nil, "currency": nil, "state": r.State, "state_reason": r.StateReason,
 		"duplicate": orNull(r.DuplicateOf), "owner": r.Owner, "due": timeOrNull(r.AcceptDueAt), "step_due": timeOrNull(r.StepDueAt), "escalation": r.Escalation,
-		"desk": nil, "escalated_to": r.EscalatedTo, "paused_at": nil, "paused_until": nil, "pause_reason": "",
+		"photos": texts(r.Photos), "desk": nil, "escalated_to": r.EscalatedTo, "paused_at": nil, "paused_until": nil, "pause_reason": "",
 		"value": nil, "logged": r.LoggedAt, "accepted": timeOrNull(r.AcceptedAt), "contacted": timeOrNull(r.ContactedAt),
 		"closed": timeOrNull(r.ClosedAt), "version": r.Version,
 	}
@@ -82,10 +82,10 @@ func referralArgs(r dispatch.Referral) pgx.NamedArgs {
 
 const createReferralSQL = `
 INSERT INTO referrals (tenant_id, id, visit_id, work_order_id, site_id, customer_id, technician_id, need, suggestion,
-	service_id, urgency, consent_channel, estimate_minor, currency, state, state_reason, duplicate_of, sales_desk_id, owner,
+	service_id, urgency, consent_channel, estimate_minor, currency, state, state_reason, duplicate_of, photos, sales_desk_id, owner,
 	accept_due_at, step_due_at, escalation, escalated_to, value_minor, logged_at, accepted_at, contacted_at, closed_at)
 VALUES (@tenant, @id, @visit, @order, @site, @customer, @technician, @need, @suggestion,
-	@service, @urgency, @consent, @estimate, @currency, @state, @state_reason, @duplicate, @desk, @owner,
+	@service, @urgency, @consent, @estimate, @currency, @state, @state_reason, @duplicate, @photos, @desk, @owner,
 	@due, @step_due, @escalation, @escalated_to, @value, @logged, @accepted, @contacted, @closed)`
 
 // CreateReferral implements dispatch.ReferralTx.

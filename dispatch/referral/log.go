@@ -18,6 +18,7 @@ type Noticed struct {
 	Urgency        dispatch.Urgency   // "" = normal
 	ConsentChannel dispatch.ConsentChannel
 	Estimate       *dispatch.Money
+	Photos         []dispatch.PhotoID // that may not have been uploaded yet
 }
 
 // Log records what the calling technician noticed during a visit of his, and
@@ -116,7 +117,7 @@ func attribute(ctx context.Context, tx dispatch.Tx, technician dispatch.Technici
 	return dispatch.Referral{
 		ID: dispatch.ReferralID{}.New(), Visit: visit.ID, WorkOrder: order.ID, Site: order.Site, Customer: order.Customer,
 		Technician: technician, Need: in.Need, Suggestion: in.Suggestion, Service: in.Service, Urgency: in.Urgency,
-		ConsentChannel: in.ConsentChannel, Estimate: in.Estimate, State: dispatch.ReferralLogged, Version: 1,
+		ConsentChannel: in.ConsentChannel, Estimate: in.Estimate, Photos: in.Photos, State: dispatch.ReferralLogged, Version: 1,
 	}, nil
 }
 

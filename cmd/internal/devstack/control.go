@@ -55,6 +55,12 @@ func (c *Control) SetClock(ctx context.Context, to time.Time) error {
 	return c.Call(ctx, http.MethodPost, c.url+"/clock", map[string]any{"now": to.UTC().Format(time.RFC3339Nano), "rate": 0}, nil)
 }
 
+// RunClock moves domain time to an instant, from which it runs on.
+func (c *Control) RunClock(ctx context.Context, from time.Time) error {
+	c.Steps++
+	return c.Call(ctx, http.MethodPost, c.url+"/clock", map[string]any{"now": from.UTC().Format(time.RFC3339Nano), "rate": 1}, nil)
+}
+
 // backlog is what a stack still has to do at its present time, and when
 // something will be due next; zero if nothing will.
 type backlog struct {

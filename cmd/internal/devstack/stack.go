@@ -41,8 +41,7 @@ func Start(ctx context.Context, bin string, log io.Writer, env []string, more ..
 	cmd := exec.Command(program, args...) //nolint:gosec,noctx // beside our own program; see above
 	cmd.Stderr = log
 	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is ours to pass on
-	stopWithParent(cmd.SysProcAttr)
+	StopWithParent(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -99,4 +98,11 @@ func (s *Stack) Stop() error {
 	case <-time.After(stopTime):
 		return errors.Join(errors.New("the development stack does not stop; it is killed, and may leave files"), s.cmd.Process.Kill())
 	}
+}
+
+// StopWithParent lets a program that is started next have its SIGTERM when we die
+// without ending it, and no Ctrl-C of ours: that is ours to pass on.
+func StopWithParent(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stopWithParent(cmd.SysProcAttr)
 }

@@ -183,6 +183,9 @@ func exampleName(pattern string) string {
 		if slices.Contains(slugs, strings.Trim(variable, "{}")) {
 			return "gas-2"
 		}
+		if variable == "{photo}" {
+			return strings.Repeat("0a", 32)
+		}
 		return "0190c3a4-5b6c-7d8e-9f00-112233445566"
 	})
 }

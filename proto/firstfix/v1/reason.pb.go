@@ -233,6 +233,12 @@ const (
 	// FAILED_PRECONDITION: What was sold to the customer before does not do what it
 	// should; metadata has the cases. Read them, and name them in seen_cases.
 	Reason_REASON_OPEN_CASES Reason = 73
+	// INVALID_ARGUMENT: What was sent is no picture that can be read, or too large a one;
+	// the field says why. Send a JPEG or PNG.
+	Reason_REASON_PHOTO_UNREADABLE Reason = 74
+	// UNAVAILABLE: The object storage cannot be reached. Repeat with the same request_id
+	// after RetryInfo.retry_delay.
+	Reason_REASON_STORAGE_UNAVAILABLE Reason = 75
 )
 
 // Enum value maps for Reason.
@@ -312,6 +318,8 @@ var (
 		71: "REASON_URL_NOT_ALLOWED",
 		72: "REASON_ENDPOINT_LIMIT",
 		73: "REASON_OPEN_CASES",
+		74: "REASON_PHOTO_UNREADABLE",
+		75: "REASON_STORAGE_UNAVAILABLE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -388,6 +396,8 @@ var (
 		"REASON_URL_NOT_ALLOWED":              71,
 		"REASON_ENDPOINT_LIMIT":               72,
 		"REASON_OPEN_CASES":                   73,
+		"REASON_PHOTO_UNREADABLE":             74,
+		"REASON_STORAGE_UNAVAILABLE":          75,
 	}
 )
 
@@ -422,7 +432,7 @@ var File_firstfix_v1_reason_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\x83\x11\n" +
+	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xc0\x11\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x18\n" +
@@ -498,7 +508,9 @@ const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_NOTHING_TO_PAY\x10F\x12\x1a\n" +
 	"\x16REASON_URL_NOT_ALLOWED\x10G\x12\x19\n" +
 	"\x15REASON_ENDPOINT_LIMIT\x10H\x12\x15\n" +
-	"\x11REASON_OPEN_CASES\x10IB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x11REASON_OPEN_CASES\x10I\x12\x1b\n" +
+	"\x17REASON_PHOTO_UNREADABLE\x10J\x12\x1e\n" +
+	"\x1aREASON_STORAGE_UNAVAILABLE\x10KB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_reason_proto_rawDescOnce sync.Once

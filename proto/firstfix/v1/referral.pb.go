@@ -363,7 +363,10 @@ type Referral struct {
 	InstallTime *timestamppb.Timestamp `protobuf:"bytes,36,opt,name=install_time,json=installTime,proto3" json:"install_time,omitempty"`
 	// Open cases of its customer: what was sold to him before and does not do what it
 	// should. For staff.
-	OpenCases     []string `protobuf:"bytes,37,rep,name=open_cases,json=openCases,proto3" json:"open_cases,omitempty"`
+	OpenCases []string `protobuf:"bytes,37,rep,name=open_cases,json=openCases,proto3" json:"open_cases,omitempty"`
+	// What was photographed, at most 5. A device may name a photo here before it has
+	// uploaded it.
+	Photos        []string `protobuf:"bytes,38,rep,name=photos,proto3" json:"photos,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -653,6 +656,13 @@ func (x *Referral) GetInstallTime() *timestamppb.Timestamp {
 func (x *Referral) GetOpenCases() []string {
 	if x != nil {
 		return x.OpenCases
+	}
+	return nil
+}
+
+func (x *Referral) GetPhotos() []string {
+	if x != nil {
+		return x.Photos
 	}
 	return nil
 }
@@ -1625,7 +1635,7 @@ var File_firstfix_v1_referral_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\n" +
-	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xc0\x13\n" +
+	"\x1afirstfix/v1/referral.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\x9c\x14\n" +
 	"\bReferral\x12V\n" +
 	"\x04name\x18\x01 \x01(\tBB\xe0A\b\xbaH<\xd8\x01\x01r725^referrals/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.firstfix.v1.ReferralStateB\x03\xe0A\x03R\x05state\x12&\n" +
@@ -1688,7 +1698,9 @@ const file_firstfix_v1_referral_proto_rawDesc = "" +
 	"\finstall_time\x18$ \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vinstallTime\x12?\n" +
 	"\n" +
 	"open_cases\x18% \x03(\tB \xe0A\x03\xfaA\x1a\n" +
-	"\x18firstfix.dev/ServiceCaseR\topenCases:E\xeaAB\n" +
+	"\x18firstfix.dev/ServiceCaseR\topenCases\x12Z\n" +
+	"\x06photos\x18& \x03(\tBB\xe0A\x01\xe0A\x05\xfaA\x14\n" +
+	"\x12firstfix.dev/Photo\xbaH\"\x92\x01\x1f\x10\x05\x18\x01\"\x19r\x172\x15^photos/[0-9a-f]{64}$R\x06photos:E\xeaAB\n" +
 	"\x15firstfix.dev/Referral\x12\x14referrals/{referral}*\treferrals2\breferral\"S\n" +
 	"\aMeasure\x12\"\n" +
 	"\x06number\x18\x01 \x01(\x01B\n" +

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -44,6 +46,7 @@ func (s *Stack) Environment() map[string]string {
 		"FIRSTFIX_TEXT_WEBHOOK_URL": s.webURL() + "/mailbox/text",
 		"FIRSTFIX_EGRESS_ALLOW":     "127.0.0.0/8", // where the CRM is
 		"FIRSTFIX_EGRESS_CA":        s.path(crmCertificate),
+		"FIRSTFIX_BLOB_URL":         s.blobURL(),
 		"FIRSTFIX_API_URL":          s.apiURL(),
 		"FIRSTFIX_API_GRPC":         s.address(portGRPC),
 		// Domain time may be moved, which no timer hears of; somebody waits for what
@@ -52,6 +55,12 @@ func (s *Stack) Environment() map[string]string {
 		"FIRSTFIX_IDLE_POLL":    "50ms",
 		"FIRSTFIX_RATE_FACTOR":  "1000",
 	}
+}
+
+// blobURL is a folder of the stack's for the bytes of photos.
+func (s *Stack) blobURL() string {
+	folder := url.URL{Scheme: "file", Path: filepath.ToSlash(s.path("blobs")), RawQuery: "create_dir=true&no_tmp_dir=true"}
+	return folder.String()
 }
 
 // trustIssuers maps our issuers to tenants, as serve reads it.
