@@ -63,12 +63,20 @@ type RelayStore interface {
 	WhatIsDue(ctx context.Context, grace time.Duration) ([]Due, error)
 	// OverdueHolds gives holds that nobody released after their time.
 	OverdueHolds(ctx context.Context, limit int) ([]OverdueHold, error)
-	// Trim deletes up to limit idempotency keys and up to limit delivered
-	// notices that are older than the retention of each, and gives how many of
-	// both.
-	Trim(ctx context.Context, limit int, requests, notices time.Duration) (int, error)
+	// Trim deletes up to limit idempotency keys, delivered notices and webhook
+	// deliveries that were delivered or given up, each older than its retention, and
+	// gives how many of all.
+	Trim(ctx context.Context, limit int, keep Retention) (int, error)
 	// Backlog counts what is due and not done yet.
 	Backlog(ctx context.Context) (Backlog, error)
+}
+
+// Retention is how long rows are kept that nothing needs any more: keys and notices by
+// the real clock, webhook deliveries in domain time.
+type Retention struct {
+	Requests time.Duration
+	Notices  time.Duration
+	Webhooks time.Duration
 }
 
 // LeasedNotice is a notice in the hands of one relay.

@@ -52,13 +52,14 @@ func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 const (
 	keepRequests = 90 * 24 * time.Hour // phones repeat a request after weeks without a network
 	keepNotices  = 30 * 24 * time.Hour
+	keepWebhooks = 30 * 24 * time.Hour // dead ones can be replayed for so long
 	trimBatch    = 5000
 )
 
 var trimPace = pace{busy: time.Second, idle: time.Hour, broken: time.Hour}
 
-// Trimmer deletes idempotency keys that no client repeats any more and notices
-// that were delivered long ago.
+// Trimmer deletes idempotency keys that no client repeats any more, notices that were
+// delivered long ago, and webhook deliveries that were, or were given up.
 type Trimmer struct {
 	Store dispatch.RelayStore
 	Log   *slog.Logger
@@ -69,5 +70,5 @@ func (t *Trimmer) Run(ctx context.Context) { trimPace.run(ctx, t.Log, "trim", t.
 
 // Trim deletes one batch and gives how many rows.
 func (t *Trimmer) Trim(ctx context.Context) (int, error) {
-	return t.Store.Trim(ctx, trimBatch, keepRequests, keepNotices)
+	return t.Store.Trim(ctx, trimBatch, dispatch.Retention{Requests: keepRequests, Notices: keepNotices, Webhooks: keepWebhooks})
 }

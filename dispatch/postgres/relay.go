@@ -266,15 +266,29 @@ USING (
     LIMIT @limit) AS oldest
 WHERE n.tenant_id = oldest.tenant_id AND n.id = oldest.id`
 
+const trimHandOffsSQL = `
+DELETE FROM webhook_deliveries d
+USING (
+    SELECT tenant_id, id FROM webhook_deliveries
+    WHERE finished_at < (SELECT domain_now()) - @retention::interval
+    ORDER BY finished_at
+    LIMIT @limit) AS oldest
+WHERE d.tenant_id = oldest.tenant_id AND d.id = oldest.id`
+
 // Trim implements dispatch.RelayStore.
-func (s *Store) Trim(ctx context.Context, limit int, requests, notices time.Duration) (int, error) {
-	return relay(ctx, s, func(t *tx) (int, error) {
-		keys, err := t.exec(ctx, trimRequestsSQL, pgx.NamedArgs{"limit": limit, "retention": requests})
-		if err != nil {
-			return 0, err
+func (s *Store) Trim(ctx context.Context, limit int, keep dispatch.Retention) (int, error) {
+	return relay(ctx, s, func(t *tx) (sum int, err error) {
+		for _, trim := range []struct {
+			sql       string
+			retention time.Duration
+		}{{trimRequestsSQL, keep.Requests}, {trimNoticesSQL, keep.Notices}, {trimHandOffsSQL, keep.Webhooks}} {
+			n, err := t.exec(ctx, trim.sql, pgx.NamedArgs{"limit": limit, "retention": trim.retention})
+			if err != nil {
+				return 0, err
+			}
+			sum += int(n)
 		}
-		old, err := t.exec(ctx, trimNoticesSQL, pgx.NamedArgs{"limit": limit, "retention": notices})
-		return int(keys + old), err
+		return sum, nil
 	})
 }
 

@@ -76,6 +76,39 @@ func TestDeliveriesAreLeasedAndSettledOnce(t *testing.T) {
 	}
 }
 
+// Dead webhook deliveries hold personal data: they go after their time, and what is to
+// be posted still stays whatever its age.
+func TestTrimTakesDeadWebhooks(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	home := tenant(t, s, "one")
+	endpoint := dispatch.WebhookEndpoint{
+		ID: dispatch.WebhookEndpointID{}.New(), DisplayName: "CRM", URL: "https://crm.example.org/", Format: dispatch.FormatFirstfix,
+		State: dispatch.EndpointEnabled, KeyNumber: 1, CreatedAt: time.Now(), Version: 1,
+	}
+	inTenant(t, s, home, func(ctx context.Context, tx *tx) error {
+		if err := tx.CreateWebhookEndpoint(ctx, endpoint); err != nil {
+			return err
+		}
+		for _, state := range []dispatch.WebhookDeliveryState{dispatch.WebhookPending, dispatch.WebhookDead, dispatch.WebhookDead} {
+			err := tx.CreateWebhookDelivery(ctx, dispatch.WebhookDelivery{
+				ID: dispatch.WebhookDeliveryID{}.New(), Endpoint: endpoint.ID, Event: dispatch.WebhookTest, State: state, DueAt: time.Now(), CreatedAt: time.Now(),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		_, err := tx.db.Exec(ctx, `
+			UPDATE webhook_deliveries d SET finished_at = domain_now() - n.days * interval '1 day'
+			FROM (SELECT id, CASE row_number() OVER (ORDER BY id) WHEN 1 THEN 29 ELSE 31 END AS days FROM webhook_deliveries WHERE state = 'dead') n
+			WHERE n.id = d.id`)
+		return err
+	})
+	if n, err := s.Trim(t.Context(), 10, dispatch.Retention{Requests: time.Hour, Notices: time.Hour, Webhooks: 30 * 24 * time.Hour}); err != nil || n != 1 {
+		t.Errorf("trimmed %d, %v; want the one that died 31 days ago", n, err)
+	}
+}
+
 func TestTrimTakesWhatIsOld(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -95,11 +128,12 @@ func TestTrimTakesWhatIsOld(t *testing.T) {
 		_, err = tx.db.Exec(ctx, `UPDATE notices SET delivered_at = clock_timestamp() - interval '31 days' WHERE version = 1`)
 		return err
 	})
-	n, err := s.Trim(t.Context(), 1, 90*24*time.Hour, 30*24*time.Hour)
+	keep := dispatch.Retention{Requests: 90 * 24 * time.Hour, Notices: 30 * 24 * time.Hour, Webhooks: 30 * 24 * time.Hour}
+	n, err := s.Trim(t.Context(), 1, keep)
 	if err != nil || n != 2 {
 		t.Errorf("trimmed %d, %v; want one key and one notice at a time", n, err)
 	}
-	if n, err = s.Trim(t.Context(), 10, 90*24*time.Hour, 30*24*time.Hour); err != nil || n != 1 {
+	if n, err = s.Trim(t.Context(), 10, keep); err != nil || n != 1 {
 		t.Errorf("trimmed %d, %v; want the other old key", n, err)
 	}
 	inTenant(t, s, home, func(ctx context.Context, tx *tx) error {
