@@ -30,7 +30,7 @@ type Control struct {
 
 // NewControl takes the URL that the stack calls control.
 func NewControl(url string) *Control {
-	return &Control{url: strings.TrimSuffix(url, "/"), http: &http.Client{Timeout: time.Minute}, patience: 15 * time.Minute}
+	return &Control{url: strings.TrimSuffix(url, "/"), http: &http.Client{Timeout: 5 * time.Minute}, patience: 15 * time.Minute}
 }
 
 // Status is where the parts of a stack are found.
