@@ -129,6 +129,10 @@ func TestCleanRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// What is claimed is judged before anything is decoded.
+	if _, err := album.Clean(claiming(60_000, 60_000)); err == nil || !strings.Contains(err.Error(), "60000 × 60000 pixels") {
+		t.Errorf("60,000 × 60,000: %v", err)
+	}
 	// A page behind a picture is left behind.
 	got, err := album.Clean(append(bytes.Clone(good), "<script>alert(1)</script>"...))
 	if err != nil || bytes.Contains(got.Content, []byte("script")) {
