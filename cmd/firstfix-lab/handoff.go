@@ -32,6 +32,9 @@ func attackHandOff(ctx context.Context, l *lab) (*verdict, error) {
 	if l.Referrals > 0 {
 		n = l.Referrals
 	}
+	if l.Every > 0 {
+		every = l.Every
+	}
 	certificate := filepath.Join(l.dir, "crm.pem")
 	receiver, err := newCRM(moods{fails: 0.30, hangs: 0.05, cuts: 0.10}, l.Seed, certificate)
 	if err != nil {
@@ -163,7 +166,12 @@ WHERE d.state = 'pending'`).Scan(&pending, &ready, &next)
 		case err == nil && ready == 0 && next != nil:
 			_ = l.control.RunClock(ctx, *next) // asked again where PostgreSQL has just gone
 		}
-		if err := devstack.Sleep(ctx, 50*time.Millisecond); err != nil {
+		// Counting many costs what the workers need.
+		rest := 50 * time.Millisecond
+		if pending > 500 {
+			rest = time.Second
+		}
+		if err := devstack.Sleep(ctx, rest); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -31,13 +32,14 @@ var attacks = map[string]func(context.Context, *lab) (*verdict, error){
 
 // options are the flags.
 type options struct {
-	Promises  []string `arg:"" optional:"" help:"Promises to attack, e.g. P8; none for all that can be."`
-	Tier      string   `enum:"quick,long" default:"quick" help:"How much of it: quick takes a minute or two, long is for the record."`
-	Seed      uint64   `default:"1" help:"Of the schedule of faults and of what misbehaves."`
-	Referrals int      `help:"P8: how many are logged; 0 means 400 (quick) or 20,000 (long)."`
-	Writers   int      `default:"64" help:"P8: how many log them at once."`
-	Bin       string   `default:"bin" help:"Directory of firstfix and firstfix-dev; make build makes them." type:"existingdir"`
-	Log       string   `help:"File for what the stack and its programs say; standard error by default."`
+	Promises  []string      `arg:"" optional:"" help:"Promises to attack, e.g. P8; none for all that can be."`
+	Tier      string        `enum:"quick,long" default:"quick" help:"How much of it: quick takes a minute or two, long is for the record."`
+	Seed      uint64        `default:"1" help:"Of the schedule of faults and of what misbehaves."`
+	Referrals int           `help:"P8: how many are logged; 0 means 400 (quick) or 20,000 (long)."`
+	Writers   int           `default:"64" help:"P8: how many log them at once."`
+	Every     time.Duration `help:"How long after a fault the next one comes; 0 means 3 s (quick) or 90 s (long)."`
+	Bin       string        `default:"bin" help:"Directory of firstfix and firstfix-dev; make build makes them." type:"existingdir"`
+	Log       string        `help:"File for what the stack and its programs say; standard error by default."`
 }
 
 func main() {
