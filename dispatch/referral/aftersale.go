@@ -3,7 +3,6 @@ package referral
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -36,15 +35,14 @@ func planAfter(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, s dispa
 // lookAtFollowUps asks what is due to be asked about a sale, and gives up what
 // nobody answers. It gives when the next thing is due, zero for never. The
 // referral's row is locked.
-func lookAtFollowUps(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, now time.Time) (dispatch.Referral, time.Time, error) {
-	var next time.Time
+func lookAtFollowUps(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, now time.Time) (next time.Time, err error) {
 	all, err := tx.FollowUpsOf(ctx, r.ID)
 	if err != nil || len(all) == 0 {
-		return r, next, err
+		return next, err
 	}
 	sale, _, err := tx.FindSale(ctx, r.ID)
 	if err != nil {
-		return r, next, err
+		return next, err
 	}
 	for _, f := range all {
 		if f.State != dispatch.FollowUpPlanned && f.State != dispatch.FollowUpAsked {
@@ -52,14 +50,14 @@ func lookAtFollowUps(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, n
 		}
 		from := f.State
 		if r, err = advance(ctx, tx, r, sale, &f, now); err != nil {
-			return r, next, err
+			return next, err
 		}
 		if f.State != from {
 			if err := dispatch.FollowUpMachine.Check(f.Name(), from, f.State); err != nil {
-				return r, next, err
+				return next, err
 			}
 			if err := tx.SaveFollowUp(ctx, f); err != nil {
-				return r, next, err
+				return next, err
 			}
 		}
 		switch f.State {
@@ -70,7 +68,7 @@ func lookAtFollowUps(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, n
 		case dispatch.FollowUpAnswered, dispatch.FollowUpLapsed, dispatch.FollowUpDropped:
 		}
 	}
-	return r, next, nil
+	return next, nil
 }
 
 // advance does with one question what is due: it is dropped with its sale, asked or
@@ -240,8 +238,8 @@ func (d *Desk) answer(ctx context.Context, call dispatch.Call, id dispatch.Follo
 		if f, err = tx.GetFollowUp(ctx, id); err != nil { // as it is under the lock
 			return none, err
 		}
-		if version != 0 && version != f.Version {
-			return none, dispatch.Refuse(dispatch.ReasonEtagMismatch, f.Name(), "it has changed since you read it; read it again and decide anew")
+		if err := current(f.Name(), f.Version, version); err != nil {
+			return none, err
 		}
 		if err := may(f, r); err != nil {
 			return none, err
@@ -289,7 +287,7 @@ func (a *Answer) check(q dispatch.FollowUpQuestion, promised *dispatch.Measure) 
 		return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "answer", "what is asked for is the number, in measured")
 	case a.Measured == nil || promised == nil:
 		return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "measured", "it is required: how much is saved?")
-	case math.IsNaN(*a.Measured) || math.IsInf(*a.Measured, 0):
+	case !dispatch.Measure{Number: *a.Measured}.Finite():
 		return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "measured", "it is no number that can be compared")
 	}
 	a.Answer = dispatch.AnswerNo

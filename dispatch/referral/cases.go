@@ -125,8 +125,8 @@ func (d *Desk) changeCase(ctx context.Context, call dispatch.Call, id dispatch.S
 		if err != nil {
 			return c, err
 		}
-		if version != 0 && version != c.Version {
-			return c, dispatch.Refuse(dispatch.ReasonEtagMismatch, c.Name(), "it has changed since you read it; read it again and decide anew")
+		if err := current(c.Name(), c.Version, version); err != nil {
+			return c, err
 		}
 		if c.Owner != who.Subject && who.Role != dispatch.RoleAdministrator {
 			return c, dispatch.Refuse(dispatch.ReasonAccessDenied, c.Name(), "it is another's: its owner or an administrator may")

@@ -150,7 +150,7 @@ func lookAtUnaccepted(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, 
 			return time.Time{}, err
 		}
 		if r.State == dispatch.ReferralLogged {
-			return earlier(now.Add(routeAgain), expiry), nil
+			return soonest(now.Add(routeAgain), expiry), nil
 		}
 	}
 	if !now.Before(r.AcceptDueAt) {
@@ -158,7 +158,7 @@ func lookAtUnaccepted(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, 
 			return time.Time{}, err
 		}
 	}
-	return earlier(r.AcceptDueAt, expiry), nil
+	return soonest(r.AcceptDueAt, expiry), nil
 }
 
 func lookAtAccepted(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, now time.Time) (time.Time, error) {

@@ -68,10 +68,3 @@ func leastLoaded(ctx context.Context, tx dispatch.Tx, passed []string, roles ...
 	}
 	return "", nil
 }
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}

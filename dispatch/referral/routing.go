@@ -77,8 +77,8 @@ func (d *Desk) DeleteRoutingRule(ctx context.Context, call dispatch.Call, id dis
 		if err != nil {
 			return r, err
 		}
-		if version != 0 && version != r.Version {
-			return r, dispatch.Refuse(dispatch.ReasonEtagMismatch, r.Name(), "it has changed since you read it; read it again and decide anew")
+		if err := current(r.Name(), r.Version, version); err != nil {
+			return r, err
 		}
 		return r, tx.DeleteRoutingRule(ctx, id)
 	})

@@ -96,7 +96,7 @@ func (d *Desk) LookAtSale(ctx context.Context, tenant dispatch.TenantID, id disp
 		if err != nil {
 			return err
 		}
-		_, ask, err := lookAtFollowUps(ctx, tx, r, now)
+		ask, err := lookAtFollowUps(ctx, tx, r, now)
 		if err != nil {
 			return err
 		}
@@ -125,9 +125,7 @@ func settle(ctx context.Context, tx dispatch.Tx, r dispatch.Referral, reason dis
 	}
 	claims := facts.Claims(now)
 	for _, c := range claims {
-		if !c.Release.IsZero() && (next.IsZero() || c.Release.Before(next)) {
-			next = c.Release
-		}
+		next = soonest(next, c.Release)
 	}
 	entries := balances.Difference(claims)
 	if len(entries) == 0 {

@@ -141,8 +141,17 @@ func (d *Desk) move(ctx context.Context, call dispatch.Call, id dispatch.Referra
 // lockVersion locks a referral as its caller saw it; version is 0 for whichever.
 func lockVersion(ctx context.Context, tx dispatch.Tx, id dispatch.ReferralID, version int64) (dispatch.Referral, error) {
 	r, err := tx.LockReferral(ctx, id)
-	if err == nil && version != 0 && version != r.Version {
-		err = dispatch.Refuse(dispatch.ReasonEtagMismatch, r.Name(), "it has changed since you read it; read it again and decide anew")
+	if err != nil {
+		return r, err
 	}
-	return r, err
+	return r, current(r.Name(), r.Version, version)
+}
+
+// current refuses a change that is based on another version than the row's; 0 is
+// whichever.
+func current(name string, is, based int64) error {
+	if based == 0 || is == based {
+		return nil
+	}
+	return dispatch.Refuse(dispatch.ReasonEtagMismatch, name, "it has changed since you read it; read it again and decide anew")
 }
