@@ -74,6 +74,10 @@ type FollowUp struct {
 	AnsweredBy string // subject
 	Case       ServiceCaseID
 	Version    int64
+
+	// What it is about, filled when it is read.
+	Product  string   // what was sold, in words
+	Promised *Measure // how much it was said to save
 }
 
 // Name is the resource name.

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"cmp"
 	"context"
 	"time"
 )
@@ -76,14 +75,4 @@ func AskCustomer(ctx context.Context, tx Tx, f FollowUp, customer CustomerID) er
 		}
 	}
 	return nil
-}
-
-// ProductOf says in words what a referral is about: the product's name, what the
-// technician suggested, or the need.
-func ProductOf(ctx context.Context, tx Tx, r Referral) (string, error) {
-	if r.Service != "" {
-		service, err := tx.GetService(ctx, r.Service)
-		return service.DisplayName, err
-	}
-	return cmp.Or(r.Suggestion, r.Need), nil
 }

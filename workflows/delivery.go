@@ -236,19 +236,11 @@ func (w *writing) readFollowUp(ctx context.Context, tx dispatch.Tx) error {
 		return err
 	}
 	w.followUp = &asked
-	sold, err := tx.GetReferral(ctx, asked.Referral)
-	if err != nil {
-		return err
+	w.facts.Service = asked.Product
+	if asked.Promised != nil {
+		w.facts.Promised = asked.Promised.String()
 	}
-	sale, _, err := tx.FindSale(ctx, asked.Referral)
-	if err != nil {
-		return err
-	}
-	if sale.Promised != nil {
-		w.facts.Promised = sale.Promised.String()
-	}
-	w.facts.Service, err = dispatch.ProductOf(ctx, tx, sold)
-	return err
+	return nil
 }
 
 func (w *writing) readAppointment(ctx context.Context, tx dispatch.Tx) error {

@@ -111,14 +111,14 @@ func (s followUpServer) UpdateFollowUpPlan(ctx context.Context, req *pb.UpdateFo
 }
 
 // followUpOf is a question as staff reads it.
-func followUpOf(f referral.AskedFollowUp) *pb.FollowUp {
+func followUpOf(f dispatch.FollowUp) *pb.FollowUp {
 	out := followUpOfLink(f)
 	out.Referral, out.ServiceCase, out.Etag = f.Referral.Name(), nameOrEmpty(f.Case), etagOf(f.Version)
 	return out
 }
 
 // followUpOfLink is a question as the customer reads it who is asked.
-func followUpOfLink(f referral.AskedFollowUp) *pb.FollowUp {
+func followUpOfLink(f dispatch.FollowUp) *pb.FollowUp {
 	return &pb.FollowUp{
 		Name: f.Name(), Product: f.Product, Question: numberOf[pb.FollowUpQuestion](followUpQuestions, f.Question),
 		Side: numberOf[pb.FollowUpSide](followUpSides, f.Side), State: numberOf[pb.FollowUpState](followUpStates, f.State),
@@ -172,7 +172,7 @@ func (s followUpServer) ListFollowUps(ctx context.Context, req *pb.ListFollowUps
 			return nil, err
 		}
 	}
-	followUps, next, err := listed(ctx, s.pages, req, func(page dispatch.Page) ([]referral.AskedFollowUp, string, error) {
+	followUps, next, err := listed(ctx, s.pages, req, func(page dispatch.Page) ([]dispatch.FollowUp, string, error) {
 		return s.desk.ListFollowUps(ctx, callOf(ctx), filter, page)
 	}, followUpOf)
 	return &pb.ListFollowUpsResponse{FollowUps: followUps, NextPageToken: next}, err

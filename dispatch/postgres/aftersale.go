@@ -81,14 +81,26 @@ func (t *tx) FollowUpPlanFor(ctx context.Context, service dispatch.ServiceID) (d
 }
 
 const followUpColumns = `f.id, f.referral_id, f.question, f.side, f.state, f.due_at, f.asked_at, f.answer, f.measured, f.note,
-	f.answered_at, f.answered_by, f.case_id, f.version`
+	f.answered_at, f.answered_by, f.case_id, f.version,
+	coalesce(v.display_name, nullif(r.suggestion, ''), r.need), s.promised, s.promised_unit`
+
+// followUpTables joins what a question is about: the product by the catalogue's name,
+// else in the words of who noticed it.
+const followUpTables = `
+FROM follow_ups f
+JOIN referrals r ON r.tenant_id = f.tenant_id AND r.id = f.referral_id
+JOIN sales s ON s.tenant_id = f.tenant_id AND s.referral_id = f.referral_id
+LEFT JOIN services v ON v.tenant_id = r.tenant_id AND v.id = r.service_id`
 
 func scanFollowUp(row pgx.CollectableRow) (dispatch.FollowUp, error) {
 	var f dispatch.FollowUp
 	var asked, answered *time.Time
 	var opened *uuid.UUID
+	var promised *float64
+	var unit string
 	err := row.Scan(&f.ID, &f.Referral, &f.Question, &f.Side, &f.State, &f.DueAt, &asked, &f.Answer, &f.Measured, &f.Note,
-		&answered, &f.AnsweredBy, &opened, &f.Version)
+		&answered, &f.AnsweredBy, &opened, &f.Version, &f.Product, &promised, &unit)
+	f.Promised = measureOrNone(promised, unit)
 	f.AskedAt, f.AnsweredAt = timeOrZero(asked), timeOrZero(answered)
 	f.Case.UUID = uuidOrZero(opened)
 	return f, err
@@ -114,16 +126,16 @@ func (t *tx) CreateFollowUp(ctx context.Context, f dispatch.FollowUp) error {
 	return err
 }
 
-const getFollowUpSQL = `SELECT ` + followUpColumns + `
-FROM follow_ups f WHERE f.tenant_id = @tenant AND f.id = @id`
+const getFollowUpSQL = `SELECT ` + followUpColumns + followUpTables + `
+WHERE f.tenant_id = @tenant AND f.id = @id`
 
 // GetFollowUp implements dispatch.AfterSaleTx.
 func (t *tx) GetFollowUp(ctx context.Context, id dispatch.FollowUpID) (dispatch.FollowUp, error) {
 	return one(ctx, t, id.Name(), getFollowUpSQL, pgx.NamedArgs{"id": id}, scanFollowUp)
 }
 
-const followUpsOfSQL = `SELECT ` + followUpColumns + `
-FROM follow_ups f WHERE f.tenant_id = @tenant AND f.referral_id = @referral ORDER BY f.due_at, f.id`
+const followUpsOfSQL = `SELECT ` + followUpColumns + followUpTables + `
+WHERE f.tenant_id = @tenant AND f.referral_id = @referral ORDER BY f.due_at, f.id`
 
 // FollowUpsOf implements dispatch.AfterSaleTx.
 func (t *tx) FollowUpsOf(ctx context.Context, id dispatch.ReferralID) ([]dispatch.FollowUp, error) {
@@ -140,9 +152,7 @@ func (t *tx) SaveFollowUp(ctx context.Context, f dispatch.FollowUp) error {
 	return t.save(ctx, f.Name(), f.Version, saveFollowUpSQL, followUpArgs(f))
 }
 
-const pageFollowUpsSQL = `SELECT ` + followUpColumns + `
-FROM follow_ups f
-JOIN referrals r ON r.tenant_id = f.tenant_id AND r.id = f.referral_id
+const pageFollowUpsSQL = `SELECT ` + followUpColumns + followUpTables + `
 WHERE f.tenant_id = @tenant AND f.id > @after
 	AND (@state = '' OR f.state = @state)
 	AND (@side = '' OR f.side = @side)

@@ -104,66 +104,23 @@ type Answer struct {
 	Note     string
 }
 
-// AskedFollowUp is a question with what it is about.
-type AskedFollowUp struct {
-	dispatch.FollowUp
-
-	Product  string // what was sold, in words
-	Promised *dispatch.Measure
-}
-
 // GetFollowUp reads a question.
-func (d *Desk) GetFollowUp(ctx context.Context, call dispatch.Call, id dispatch.FollowUpID) (out AskedFollowUp, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		f, err := tx.GetFollowUp(ctx, id)
-		if err != nil {
-			return err
-		}
-		out, err = about(ctx, tx, f)
-		return err
+func (d *Desk) GetFollowUp(ctx context.Context, call dispatch.Call, id dispatch.FollowUpID) (dispatch.FollowUp, error) {
+	return dispatch.Read(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.FollowUp, error) {
+		return tx.GetFollowUp(ctx, id)
 	})
-	return out, err
 }
 
 // ListFollowUps pages questions by the time they were planned.
-func (d *Desk) ListFollowUps(ctx context.Context, call dispatch.Call, filter dispatch.FollowUpFilter, page dispatch.Page) (out []AskedFollowUp, next string, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out = nil
-		rows, more, err := tx.PageFollowUps(ctx, filter, page)
-		if err != nil {
-			return err
-		}
-		next = more
-		for _, f := range rows {
-			asked, err := about(ctx, tx, f)
-			if err != nil {
-				return err
-			}
-			out = append(out, asked)
-		}
-		return nil
+func (d *Desk) ListFollowUps(ctx context.Context, call dispatch.Call, filter dispatch.FollowUpFilter, page dispatch.Page) ([]dispatch.FollowUp, string, error) {
+	return dispatch.ReadPage(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.FollowUp, string, error) {
+		return tx.PageFollowUps(ctx, filter, page)
 	})
-	return out, next, err
-}
-
-func about(ctx context.Context, tx dispatch.Tx, f dispatch.FollowUp) (AskedFollowUp, error) {
-	out := AskedFollowUp{FollowUp: f}
-	r, err := tx.GetReferral(ctx, f.Referral)
-	if err != nil {
-		return out, err
-	}
-	sale, _, err := tx.FindSale(ctx, f.Referral)
-	if err != nil {
-		return out, err
-	}
-	out.Promised = sale.Promised
-	out.Product, err = dispatch.ProductOf(ctx, tx, r)
-	return out, err
 }
 
 // AnswerFollowUp records what a seller says about his sale, or what the customer told
 // an administrator. A "no" opens a case with an owner.
-func (d *Desk) AnswerFollowUp(ctx context.Context, call dispatch.Call, id dispatch.FollowUpID, version int64, in Answer) (AskedFollowUp, error) {
+func (d *Desk) AnswerFollowUp(ctx context.Context, call dispatch.Call, id dispatch.FollowUpID, version int64, in Answer) (dispatch.FollowUp, error) {
 	who := call.Principal
 	return d.answer(ctx, call, id, version, in, func(f dispatch.FollowUp, r dispatch.Referral) error {
 		his := f.Side == dispatch.SideSeller && (r.Owner == who.Subject || r.EscalatedTo == who.Subject)
@@ -180,10 +137,10 @@ func (d *Desk) FollowUpToken(tenant dispatch.TenantID, id dispatch.FollowUpID) (
 }
 
 // OpenFollowUpLink reads the question that a customer's link is about.
-func (d *Desk) OpenFollowUpLink(ctx context.Context, token string) (AskedFollowUp, error) {
+func (d *Desk) OpenFollowUpLink(ctx context.Context, token string) (dispatch.FollowUp, error) {
 	grant, err := d.followUpGrant(token)
 	if err != nil {
-		return AskedFollowUp{}, err
+		return dispatch.FollowUp{}, err
 	}
 	call := dispatch.Call{Principal: dispatch.Principal{Tenant: grant.Tenant}}
 	out, err := d.GetFollowUp(ctx, call, grant.FollowUp)
@@ -191,10 +148,10 @@ func (d *Desk) OpenFollowUpLink(ctx context.Context, token string) (AskedFollowU
 }
 
 // AnswerFollowUpLink records what the customer says through his link.
-func (d *Desk) AnswerFollowUpLink(ctx context.Context, call dispatch.Call, token string, in Answer) (AskedFollowUp, error) {
+func (d *Desk) AnswerFollowUpLink(ctx context.Context, call dispatch.Call, token string, in Answer) (dispatch.FollowUp, error) {
 	grant, err := d.followUpGrant(token)
 	if err != nil {
-		return AskedFollowUp{}, err
+		return dispatch.FollowUp{}, err
 	}
 	call.Principal = dispatch.Principal{Tenant: grant.Tenant, Role: dispatch.RoleLink, Subject: "link:" + grant.FollowUp.Name()}
 	out, err := d.answer(ctx, call, grant.FollowUp, 0, in, func(f dispatch.FollowUp, _ dispatch.Referral) error {
@@ -223,10 +180,10 @@ func deadLink(err error) error {
 
 // answer records an answer and what follows from it: the installation with its next
 // questions, or a case.
-func (d *Desk) answer(ctx context.Context, call dispatch.Call, id dispatch.FollowUpID, version int64, in Answer, may func(dispatch.FollowUp, dispatch.Referral) error) (AskedFollowUp, error) {
+func (d *Desk) answer(ctx context.Context, call dispatch.Call, id dispatch.FollowUpID, version int64, in Answer, may func(dispatch.FollowUp, dispatch.Referral) error) (dispatch.FollowUp, error) {
 	in.Note = strings.TrimSpace(in.Note)
-	return dispatch.Once(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (AskedFollowUp, error) {
-		var none AskedFollowUp
+	return dispatch.Once(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.FollowUp, error) {
+		var none dispatch.FollowUp
 		f, err := tx.GetFollowUp(ctx, id)
 		if err != nil {
 			return none, err
@@ -238,7 +195,7 @@ func (d *Desk) answer(ctx context.Context, call dispatch.Call, id dispatch.Follo
 		if f, err = tx.GetFollowUp(ctx, id); err != nil { // as it is under the lock
 			return none, err
 		}
-		if err := current(f.Name(), f.Version, version); err != nil {
+		if err := dispatch.CheckVersion(f.Name(), f.Version, version); err != nil {
 			return none, err
 		}
 		if err := may(f, r); err != nil {
@@ -267,7 +224,7 @@ func (d *Desk) answer(ctx context.Context, call dispatch.Call, id dispatch.Follo
 			return none, err
 		}
 		f.Version++
-		return about(ctx, tx, f)
+		return f, nil
 	})
 }
 

@@ -48,20 +48,20 @@ func (w *world) lookAtSale(t *testing.T, id dispatch.ReferralID, days int) dispa
 }
 
 // asked are the questions of a sale, by question and side.
-func (w *world) asked(t *testing.T, id dispatch.ReferralID) map[string]referral.AskedFollowUp {
+func (w *world) asked(t *testing.T, id dispatch.ReferralID) map[string]dispatch.FollowUp {
 	t.Helper()
 	list, _, err := w.desk.ListFollowUps(t.Context(), w.Call(dispatch.RoleAdministrator, "ListFollowUps"), dispatch.FollowUpFilter{Referral: id}, dispatch.Page{Size: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]referral.AskedFollowUp{}
+	out := map[string]dispatch.FollowUp{}
 	for _, f := range list {
 		out[fmt.Sprintf("%s %s", f.Question, f.Side)] = f
 	}
 	return out
 }
 
-func states(asked map[string]referral.AskedFollowUp) []string {
+func states(asked map[string]dispatch.FollowUp) []string {
 	var out []string
 	for key, f := range asked {
 		out = append(out, key+" "+string(f.State))
@@ -70,7 +70,7 @@ func states(asked map[string]referral.AskedFollowUp) []string {
 	return out
 }
 
-func (w *world) answer(t *testing.T, call dispatch.Call, f referral.AskedFollowUp, in referral.Answer) referral.AskedFollowUp {
+func (w *world) answer(t *testing.T, call dispatch.Call, f dispatch.FollowUp, in referral.Answer) dispatch.FollowUp {
 	t.Helper()
 	got, err := w.desk.AnswerFollowUp(t.Context(), call, f.ID, 0, in)
 	if err != nil {
@@ -79,7 +79,7 @@ func (w *world) answer(t *testing.T, call dispatch.Call, f referral.AskedFollowU
 	return got
 }
 
-func (w *world) byLink(t *testing.T, f referral.AskedFollowUp, in referral.Answer) (referral.AskedFollowUp, error) {
+func (w *world) byLink(t *testing.T, f dispatch.FollowUp, in referral.Answer) (dispatch.FollowUp, error) {
 	t.Helper()
 	token, err := w.desk.FollowUpToken(w.Tenant.ID, f.ID)
 	if err != nil {
@@ -306,7 +306,7 @@ func TestPromisesThatAreRefused(t *testing.T) {
 	}
 }
 
-func (w *world) token(t *testing.T, f referral.AskedFollowUp) string {
+func (w *world) token(t *testing.T, f dispatch.FollowUp) string {
 	t.Helper()
 	token, err := w.desk.FollowUpToken(w.Tenant.ID, f.ID)
 	if err != nil {

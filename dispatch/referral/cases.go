@@ -65,21 +65,17 @@ func caseOwner(ctx context.Context, tx dispatch.Tx, r dispatch.Referral) (string
 }
 
 // GetCase reads a case.
-func (d *Desk) GetCase(ctx context.Context, call dispatch.Call, id dispatch.ServiceCaseID) (out dispatch.ServiceCase, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out, err = tx.GetServiceCase(ctx, id)
-		return err
+func (d *Desk) GetCase(ctx context.Context, call dispatch.Call, id dispatch.ServiceCaseID) (dispatch.ServiceCase, error) {
+	return dispatch.Read(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.ServiceCase, error) {
+		return tx.GetServiceCase(ctx, id)
 	})
-	return out, err
 }
 
 // ListCases pages cases by the time they were opened.
-func (d *Desk) ListCases(ctx context.Context, call dispatch.Call, filter dispatch.ServiceCaseFilter, page dispatch.Page) (out []dispatch.ServiceCase, next string, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out, next, err = tx.PageServiceCases(ctx, filter, page)
-		return err
+func (d *Desk) ListCases(ctx context.Context, call dispatch.Call, filter dispatch.ServiceCaseFilter, page dispatch.Page) ([]dispatch.ServiceCase, string, error) {
+	return dispatch.ReadPage(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.ServiceCase, string, error) {
+		return tx.PageServiceCases(ctx, filter, page)
 	})
-	return out, next, err
 }
 
 // AssignCase gives a case to another owner.
@@ -125,7 +121,7 @@ func (d *Desk) changeCase(ctx context.Context, call dispatch.Call, id dispatch.S
 		if err != nil {
 			return c, err
 		}
-		if err := current(c.Name(), c.Version, version); err != nil {
+		if err := dispatch.CheckVersion(c.Name(), c.Version, version); err != nil {
 			return c, err
 		}
 		if c.Owner != who.Subject && who.Role != dispatch.RoleAdministrator {

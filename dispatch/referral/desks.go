@@ -11,54 +11,33 @@ import (
 
 // CreateDesk makes a sales desk.
 func (d *Desk) CreateDesk(ctx context.Context, call dispatch.Call, in dispatch.SalesDesk) (dispatch.SalesDesk, error) {
-	return dispatch.Once(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.SalesDesk, error) {
-		made := in
-		if err := checkDesk(ctx, tx, &made); err != nil {
-			return made, err
-		}
-		made.Version = 1
-		return made, tx.CreateSalesDesk(ctx, made)
-	})
+	in.Version = 1
+	return dispatch.Create(ctx, d.store, call, in, checkDesk, dispatch.Tx.CreateSalesDesk)
 }
 
 // GetDesk reads a sales desk.
-func (d *Desk) GetDesk(ctx context.Context, call dispatch.Call, id dispatch.SalesDeskID) (out dispatch.SalesDesk, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out, err = tx.GetSalesDesk(ctx, id)
-		return err
+func (d *Desk) GetDesk(ctx context.Context, call dispatch.Call, id dispatch.SalesDeskID) (dispatch.SalesDesk, error) {
+	return dispatch.Read(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.SalesDesk, error) {
+		return tx.GetSalesDesk(ctx, id)
 	})
-	return out, err
 }
 
 // ListDesks pages the desks by id.
-func (d *Desk) ListDesks(ctx context.Context, call dispatch.Call, page dispatch.Page) (out []dispatch.SalesDesk, next string, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out, next, err = tx.PageSalesDesks(ctx, page)
-		return err
+func (d *Desk) ListDesks(ctx context.Context, call dispatch.Call, page dispatch.Page) ([]dispatch.SalesDesk, string, error) {
+	return dispatch.ReadPage(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.SalesDesk, string, error) {
+		return tx.PageSalesDesks(ctx, page)
 	})
-	return out, next, err
 }
 
 // UpdateDesk changes a desk. Clocks that run keep their due time; the next one goes
 // by what the desk is then.
-func (d *Desk) UpdateDesk(ctx context.Context, call dispatch.Call, id dispatch.SalesDeskID, version int64, change func(*dispatch.SalesDesk) error) (dispatch.SalesDesk, error) {
-	return dispatch.Once(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.SalesDesk, error) {
-		desk, err := tx.GetSalesDesk(ctx, id)
-		if err != nil {
-			return desk, err
-		}
-		desk.Version = version
-		if err := change(&desk); err != nil {
-			return desk, err
-		}
-		if err := checkDesk(ctx, tx, &desk); err != nil {
-			return desk, err
-		}
-		if err := tx.SaveSalesDesk(ctx, desk); err != nil {
-			return desk, err
-		}
-		desk.Version++
-		return desk, nil
+func (d *Desk) UpdateDesk(ctx context.Context, call dispatch.Call, id dispatch.SalesDeskID, version int64, change dispatch.Change[dispatch.SalesDesk]) (dispatch.SalesDesk, error) {
+	return dispatch.Update(ctx, d.store, call, version, change, dispatch.Versioned[dispatch.SalesDesk]{
+		Version: func(s *dispatch.SalesDesk) *int64 { return &s.Version },
+		Name:    dispatch.SalesDesk.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.SalesDesk, error) { return tx.GetSalesDesk(ctx, id) },
+		Check:   checkDesk,
+		Save:    dispatch.Tx.SaveSalesDesk,
 	})
 }
 

@@ -13,61 +13,48 @@ const maxRoutingRules = 200
 
 // CreateRoutingRule makes a rule, in force for what is logged from now on.
 func (d *Desk) CreateRoutingRule(ctx context.Context, call dispatch.Call, r dispatch.RoutingRule) (dispatch.RoutingRule, error) {
-	return dispatch.Once(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.RoutingRule, error) {
+	r.Version = 1
+	return dispatch.Create(ctx, d.store, call, r, func(ctx context.Context, tx dispatch.Tx, r *dispatch.RoutingRule) error {
 		rules, err := tx.RoutingRules(ctx)
 		if err != nil {
-			return r, err
+			return err
 		}
 		if len(rules) >= maxRoutingRules {
-			return r, dispatch.Refuse(dispatch.ReasonInvalidRequest, r.Name(), "there are %d rules, at most %d are asked", len(rules), maxRoutingRules)
+			return dispatch.Refuse(dispatch.ReasonInvalidRequest, r.Name(), "there are %d rules, at most %d are asked", len(rules), maxRoutingRules)
 		}
-		if err := checkRoutingRule(ctx, tx, "routing_rule", r); err != nil {
-			return r, err
-		}
-		made := r
-		made.Version = 1
-		return made, tx.CreateRoutingRule(ctx, made)
-	})
+		return checkRule(ctx, tx, r)
+	}, dispatch.Tx.CreateRoutingRule)
 }
 
 // GetRoutingRule reads a rule.
-func (d *Desk) GetRoutingRule(ctx context.Context, call dispatch.Call, id dispatch.RoutingRuleID) (out dispatch.RoutingRule, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out, err = tx.GetRoutingRule(ctx, id)
-		return err
+func (d *Desk) GetRoutingRule(ctx context.Context, call dispatch.Call, id dispatch.RoutingRuleID) (dispatch.RoutingRule, error) {
+	return dispatch.Read(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.RoutingRule, error) {
+		return tx.GetRoutingRule(ctx, id)
 	})
-	return out, err
 }
 
 // ListRoutingRules pages the rules in the order in which they are asked.
-func (d *Desk) ListRoutingRules(ctx context.Context, call dispatch.Call, page dispatch.Page) (out []dispatch.RoutingRule, next string, err error) {
-	err = d.store.View(ctx, call.Principal.Tenant, func(ctx context.Context, tx dispatch.Tx) error {
-		out, next, err = tx.PageRoutingRules(ctx, page)
-		return err
+func (d *Desk) ListRoutingRules(ctx context.Context, call dispatch.Call, page dispatch.Page) ([]dispatch.RoutingRule, string, error) {
+	return dispatch.ReadPage(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.RoutingRule, string, error) {
+		return tx.PageRoutingRules(ctx, page)
 	})
-	return out, next, err
 }
 
 // UpdateRoutingRule changes a rule. What has an owner keeps it.
-func (d *Desk) UpdateRoutingRule(ctx context.Context, call dispatch.Call, id dispatch.RoutingRuleID, version int64, change func(*dispatch.RoutingRule) error) (dispatch.RoutingRule, error) {
-	return dispatch.Once(ctx, d.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.RoutingRule, error) {
-		r, err := tx.GetRoutingRule(ctx, id)
-		if err != nil {
-			return r, err
-		}
-		r.Version = version
-		if err := change(&r); err != nil {
-			return r, err
-		}
-		if err := checkRoutingRule(ctx, tx, "routing_rule", r); err != nil {
-			return r, err
-		}
-		if err := tx.SaveRoutingRule(ctx, r); err != nil {
-			return r, err
-		}
-		r.Version++
-		return r, nil
+func (d *Desk) UpdateRoutingRule(ctx context.Context, call dispatch.Call, id dispatch.RoutingRuleID, version int64, change dispatch.Change[dispatch.RoutingRule]) (dispatch.RoutingRule, error) {
+	return dispatch.Update(ctx, d.store, call, version, change, dispatch.Versioned[dispatch.RoutingRule]{
+		Version: func(r *dispatch.RoutingRule) *int64 { return &r.Version },
+		Name:    dispatch.RoutingRule.Name,
+		Read: func(ctx context.Context, tx dispatch.Tx) (dispatch.RoutingRule, error) {
+			return tx.GetRoutingRule(ctx, id)
+		},
+		Check: checkRule,
+		Save:  dispatch.Tx.SaveRoutingRule,
 	})
+}
+
+func checkRule(ctx context.Context, tx dispatch.Tx, r *dispatch.RoutingRule) error {
+	return checkRoutingRule(ctx, tx, "routing_rule", *r)
 }
 
 // DeleteRoutingRule takes a rule away; version 0 means whichever it is.
@@ -77,7 +64,7 @@ func (d *Desk) DeleteRoutingRule(ctx context.Context, call dispatch.Call, id dis
 		if err != nil {
 			return r, err
 		}
-		if err := current(r.Name(), r.Version, version); err != nil {
+		if err := dispatch.CheckVersion(r.Name(), r.Version, version); err != nil {
 			return r, err
 		}
 		return r, tx.DeleteRoutingRule(ctx, id)

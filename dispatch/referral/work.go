@@ -144,14 +144,5 @@ func lockVersion(ctx context.Context, tx dispatch.Tx, id dispatch.ReferralID, ve
 	if err != nil {
 		return r, err
 	}
-	return r, current(r.Name(), r.Version, version)
-}
-
-// current refuses a change that is based on another version than the row's; 0 is
-// whichever.
-func current(name string, is, based int64) error {
-	if based == 0 || is == based {
-		return nil
-	}
-	return dispatch.Refuse(dispatch.ReasonEtagMismatch, name, "it has changed since you read it; read it again and decide anew")
+	return r, dispatch.CheckVersion(r.Name(), r.Version, version)
 }

@@ -38,19 +38,19 @@ func (w *Workforce) CreateAbsence(ctx context.Context, call dispatch.Call, a dis
 
 // GetAbsence reads an absence.
 func (w *Workforce) GetAbsence(ctx context.Context, call dispatch.Call, id dispatch.AbsenceID) (dispatch.Absence, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Absence, error) { return tx.GetAbsence(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Absence, error) { return tx.GetAbsence(ctx, id) })
 }
 
 // ListAbsences pages through absences by start and id.
 func (w *Workforce) ListAbsences(ctx context.Context, call dispatch.Call, filter dispatch.AbsenceFilter, page dispatch.Page) ([]dispatch.Absence, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Absence, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Absence, string, error) {
 		return tx.PageAbsences(ctx, filter, page)
 	})
 }
 
 // UpdateAbsence changes an absence; what it takes from the technician as
 // CreateAbsence.
-func (w *Workforce) UpdateAbsence(ctx context.Context, call dispatch.Call, id dispatch.AbsenceID, version int64, change Change[dispatch.Absence]) (dispatch.Absence, error) {
+func (w *Workforce) UpdateAbsence(ctx context.Context, call dispatch.Call, id dispatch.AbsenceID, version int64, change dispatch.Change[dispatch.Absence]) (dispatch.Absence, error) {
 	return w.changeAbsence(ctx, call, id, version, func(ctx context.Context, tx dispatch.Tx, a *dispatch.Absence) error {
 		if a.Cancelled {
 			return dispatch.Refuse(dispatch.ReasonTerminalState, a.Name(), "was called off; make another one").With("state", "cancelled")
@@ -80,10 +80,8 @@ func (w *Workforce) changeAbsence(ctx context.Context, call dispatch.Call, id di
 		if err != nil {
 			return absence, err
 		}
-		if version != 0 {
-			if err := current(absence.Name(), absence.Version, version); err != nil {
-				return absence, err
-			}
+		if err := dispatch.CheckVersion(absence.Name(), absence.Version, version); err != nil {
+			return absence, err
 		}
 		before := absence
 		if err := change(ctx, tx, &absence); err != nil {

@@ -12,29 +12,29 @@ import (
 // CreateSkill makes a skill.
 func (w *Workforce) CreateSkill(ctx context.Context, call dispatch.Call, s dispatch.Skill) (dispatch.Skill, error) {
 	s.Version = 1
-	return create(ctx, w, call, s, checkSkill, func(ctx context.Context, tx dispatch.Tx, s dispatch.Skill) error { return tx.CreateSkill(ctx, s) })
+	return dispatch.Create(ctx, w.store, call, s, checkSkill, dispatch.Tx.CreateSkill)
 }
 
 // GetSkill reads a skill.
 func (w *Workforce) GetSkill(ctx context.Context, call dispatch.Call, id dispatch.SkillID) (dispatch.Skill, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Skill, error) { return tx.GetSkill(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Skill, error) { return tx.GetSkill(ctx, id) })
 }
 
 // ListSkills pages through the skills by id.
 func (w *Workforce) ListSkills(ctx context.Context, call dispatch.Call, page dispatch.Page) ([]dispatch.Skill, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Skill, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Skill, string, error) {
 		return tx.PageSkills(ctx, page)
 	})
 }
 
 // UpdateSkill changes a skill.
-func (w *Workforce) UpdateSkill(ctx context.Context, call dispatch.Call, id dispatch.SkillID, version int64, change Change[dispatch.Skill]) (dispatch.Skill, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Skill]{
-		version: func(s *dispatch.Skill) *int64 { return &s.Version },
-		name:    dispatch.Skill.Name,
-		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Skill, error) { return tx.GetSkill(ctx, id) },
-		check:   checkSkill,
-		save:    func(ctx context.Context, tx dispatch.Tx, s dispatch.Skill) error { return tx.SaveSkill(ctx, s) },
+func (w *Workforce) UpdateSkill(ctx context.Context, call dispatch.Call, id dispatch.SkillID, version int64, change dispatch.Change[dispatch.Skill]) (dispatch.Skill, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Skill]{
+		Version: func(s *dispatch.Skill) *int64 { return &s.Version },
+		Name:    dispatch.Skill.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Skill, error) { return tx.GetSkill(ctx, id) },
+		Check:   checkSkill,
+		Save:    dispatch.Tx.SaveSkill,
 	})
 }
 
@@ -47,29 +47,29 @@ func checkSkill(_ context.Context, _ dispatch.Tx, s *dispatch.Skill) error {
 // CreatePart makes a part.
 func (w *Workforce) CreatePart(ctx context.Context, call dispatch.Call, p dispatch.Part) (dispatch.Part, error) {
 	p.Version = 1
-	return create(ctx, w, call, p, checkPart, func(ctx context.Context, tx dispatch.Tx, p dispatch.Part) error { return tx.CreatePart(ctx, p) })
+	return dispatch.Create(ctx, w.store, call, p, checkPart, dispatch.Tx.CreatePart)
 }
 
 // GetPart reads a part.
 func (w *Workforce) GetPart(ctx context.Context, call dispatch.Call, id dispatch.PartID) (dispatch.Part, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Part, error) { return tx.GetPart(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Part, error) { return tx.GetPart(ctx, id) })
 }
 
 // ListParts pages through the parts by id.
 func (w *Workforce) ListParts(ctx context.Context, call dispatch.Call, page dispatch.Page) ([]dispatch.Part, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Part, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Part, string, error) {
 		return tx.PageParts(ctx, page)
 	})
 }
 
 // UpdatePart changes a part.
-func (w *Workforce) UpdatePart(ctx context.Context, call dispatch.Call, id dispatch.PartID, version int64, change Change[dispatch.Part]) (dispatch.Part, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Part]{
-		version: func(p *dispatch.Part) *int64 { return &p.Version },
-		name:    dispatch.Part.Name,
-		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Part, error) { return tx.GetPart(ctx, id) },
-		check:   checkPart,
-		save:    func(ctx context.Context, tx dispatch.Tx, p dispatch.Part) error { return tx.SavePart(ctx, p) },
+func (w *Workforce) UpdatePart(ctx context.Context, call dispatch.Call, id dispatch.PartID, version int64, change dispatch.Change[dispatch.Part]) (dispatch.Part, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Part]{
+		Version: func(p *dispatch.Part) *int64 { return &p.Version },
+		Name:    dispatch.Part.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Part, error) { return tx.GetPart(ctx, id) },
+		Check:   checkPart,
+		Save:    dispatch.Tx.SavePart,
 	})
 }
 
@@ -85,31 +85,31 @@ const defaultFixWindowDays = 30
 // CreateService makes a service.
 func (w *Workforce) CreateService(ctx context.Context, call dispatch.Call, s dispatch.Service) (dispatch.Service, error) {
 	s.Version = 1
-	return create(ctx, w, call, s, checkService, func(ctx context.Context, tx dispatch.Tx, s dispatch.Service) error { return tx.CreateService(ctx, s) })
+	return dispatch.Create(ctx, w.store, call, s, checkService, dispatch.Tx.CreateService)
 }
 
 // GetService reads a service.
 func (w *Workforce) GetService(ctx context.Context, call dispatch.Call, id dispatch.ServiceID) (dispatch.Service, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Service, error) { return tx.GetService(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Service, error) { return tx.GetService(ctx, id) })
 }
 
 // ListServices pages through the catalogue by id. Only staff sees what is no
 // longer offered.
 func (w *Workforce) ListServices(ctx context.Context, call dispatch.Call, showRetired bool, page dispatch.Page) ([]dispatch.Service, string, error) {
 	showRetired = showRetired && call.Principal.Role.Staff()
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Service, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Service, string, error) {
 		return tx.PageServices(ctx, showRetired, page)
 	})
 }
 
 // UpdateService changes a service.
-func (w *Workforce) UpdateService(ctx context.Context, call dispatch.Call, id dispatch.ServiceID, version int64, change Change[dispatch.Service]) (dispatch.Service, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Service]{
-		version: func(s *dispatch.Service) *int64 { return &s.Version },
-		name:    dispatch.Service.Name,
-		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Service, error) { return tx.GetService(ctx, id) },
-		check:   checkService,
-		save:    func(ctx context.Context, tx dispatch.Tx, s dispatch.Service) error { return tx.SaveService(ctx, s) },
+func (w *Workforce) UpdateService(ctx context.Context, call dispatch.Call, id dispatch.ServiceID, version int64, change dispatch.Change[dispatch.Service]) (dispatch.Service, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Service]{
+		Version: func(s *dispatch.Service) *int64 { return &s.Version },
+		Name:    dispatch.Service.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Service, error) { return tx.GetService(ctx, id) },
+		Check:   checkService,
+		Save:    dispatch.Tx.SaveService,
 	})
 }
 
@@ -161,22 +161,22 @@ func checkSkillsExist(ctx context.Context, tx dispatch.Tx, f *faults, field stri
 // CreateTier makes a tier of a service.
 func (w *Workforce) CreateTier(ctx context.Context, call dispatch.Call, t dispatch.Tier) (dispatch.Tier, error) {
 	t.Version = 1
-	return create(ctx, w, call, t, checkTier, func(ctx context.Context, tx dispatch.Tx, t dispatch.Tier) error {
+	return dispatch.Create(ctx, w.store, call, t, func(ctx context.Context, tx dispatch.Tx, t *dispatch.Tier) error {
 		if _, err := tx.GetService(ctx, t.Service); err != nil {
 			return err
 		}
-		return tx.CreateTier(ctx, t)
-	})
+		return checkTier(ctx, tx, t)
+	}, dispatch.Tx.CreateTier)
 }
 
 // GetTier reads a tier of a service.
 func (w *Workforce) GetTier(ctx context.Context, call dispatch.Call, service dispatch.ServiceID, id dispatch.TierID) (dispatch.Tier, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Tier, error) { return tx.GetTier(ctx, service, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Tier, error) { return tx.GetTier(ctx, service, id) })
 }
 
 // ListTiers pages through the tiers of a service by id.
 func (w *Workforce) ListTiers(ctx context.Context, call dispatch.Call, service dispatch.ServiceID, page dispatch.Page) ([]dispatch.Tier, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Tier, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Tier, string, error) {
 		if _, err := tx.GetService(ctx, service); err != nil {
 			return nil, "", err
 		}
@@ -185,15 +185,15 @@ func (w *Workforce) ListTiers(ctx context.Context, call dispatch.Call, service d
 }
 
 // UpdateTier changes a tier of a service. What was booked keeps its price.
-func (w *Workforce) UpdateTier(ctx context.Context, call dispatch.Call, service dispatch.ServiceID, id dispatch.TierID, version int64, change Change[dispatch.Tier]) (dispatch.Tier, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Tier]{
-		version: func(t *dispatch.Tier) *int64 { return &t.Version },
-		name:    dispatch.Tier.Name,
-		read: func(ctx context.Context, tx dispatch.Tx) (dispatch.Tier, error) {
+func (w *Workforce) UpdateTier(ctx context.Context, call dispatch.Call, service dispatch.ServiceID, id dispatch.TierID, version int64, change dispatch.Change[dispatch.Tier]) (dispatch.Tier, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Tier]{
+		Version: func(t *dispatch.Tier) *int64 { return &t.Version },
+		Name:    dispatch.Tier.Name,
+		Read: func(ctx context.Context, tx dispatch.Tx) (dispatch.Tier, error) {
 			return tx.GetTier(ctx, service, id)
 		},
-		check: checkTier,
-		save:  func(ctx context.Context, tx dispatch.Tx, t dispatch.Tier) error { return tx.SaveTier(ctx, t) },
+		Check: checkTier,
+		Save:  dispatch.Tx.SaveTier,
 	})
 }
 

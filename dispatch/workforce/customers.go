@@ -9,37 +9,35 @@ import (
 // CreateCustomer makes a customer.
 func (w *Workforce) CreateCustomer(ctx context.Context, call dispatch.Call, c dispatch.Customer) (dispatch.Customer, error) {
 	c.ID, c.MergedInto, c.Version = dispatch.CustomerID{}.New(), dispatch.CustomerID{}, 1
-	return create(ctx, w, call, c, checkCustomer, func(ctx context.Context, tx dispatch.Tx, c dispatch.Customer) error {
-		return tx.CreateCustomer(ctx, c)
-	})
+	return dispatch.Create(ctx, w.store, call, c, checkCustomer, dispatch.Tx.CreateCustomer)
 }
 
 // GetCustomer reads a customer.
 func (w *Workforce) GetCustomer(ctx context.Context, call dispatch.Call, id dispatch.CustomerID) (dispatch.Customer, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Customer, error) { return tx.GetCustomer(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Customer, error) { return tx.GetCustomer(ctx, id) })
 }
 
 // SearchCustomers pages through the customers found by the words of a query, by
 // name and id.
 func (w *Workforce) SearchCustomers(ctx context.Context, call dispatch.Call, query string, page dispatch.Page) ([]dispatch.Customer, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Customer, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Customer, string, error) {
 		return tx.SearchCustomers(ctx, query, page)
 	})
 }
 
 // UpdateCustomer changes a customer who stands for himself.
-func (w *Workforce) UpdateCustomer(ctx context.Context, call dispatch.Call, id dispatch.CustomerID, version int64, change Change[dispatch.Customer]) (dispatch.Customer, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Customer]{
-		version: func(c *dispatch.Customer) *int64 { return &c.Version },
-		name:    dispatch.Customer.Name,
-		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Customer, error) { return tx.GetCustomer(ctx, id) },
-		check: func(ctx context.Context, tx dispatch.Tx, c *dispatch.Customer) error {
+func (w *Workforce) UpdateCustomer(ctx context.Context, call dispatch.Call, id dispatch.CustomerID, version int64, change dispatch.Change[dispatch.Customer]) (dispatch.Customer, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Customer]{
+		Version: func(c *dispatch.Customer) *int64 { return &c.Version },
+		Name:    dispatch.Customer.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Customer, error) { return tx.GetCustomer(ctx, id) },
+		Check: func(ctx context.Context, tx dispatch.Tx, c *dispatch.Customer) error {
 			if err := unmerged(*c); err != nil {
 				return err
 			}
 			return checkCustomer(ctx, tx, c)
 		},
-		save: func(ctx context.Context, tx dispatch.Tx, c dispatch.Customer) error { return tx.SaveCustomer(ctx, c) },
+		Save: dispatch.Tx.SaveCustomer,
 	})
 }
 
@@ -117,10 +115,8 @@ func (w *Workforce) SetAccountOwner(ctx context.Context, call dispatch.Call, id 
 		if err != nil {
 			return c, err
 		}
-		if version != 0 {
-			if err := current(c.Name(), c.Version, version); err != nil {
-				return c, err
-			}
+		if err := dispatch.CheckVersion(c.Name(), c.Version, version); err != nil {
+			return c, err
 		}
 		if err := unmerged(c); err != nil {
 			return c, err
@@ -146,7 +142,7 @@ func (w *Workforce) SetAccountOwner(ctx context.Context, call dispatch.Call, id 
 // CreateContact makes a contact of a customer.
 func (w *Workforce) CreateContact(ctx context.Context, call dispatch.Call, c dispatch.Contact) (dispatch.Contact, error) {
 	c.ID, c.Version = dispatch.ContactID{}.New(), 1
-	return create(ctx, w, call, c, checkContact, func(ctx context.Context, tx dispatch.Tx, c dispatch.Contact) error {
+	return dispatch.Create(ctx, w.store, call, c, func(ctx context.Context, tx dispatch.Tx, c *dispatch.Contact) error {
 		customer, err := tx.GetCustomer(ctx, c.Customer)
 		if err != nil {
 			return err
@@ -154,13 +150,13 @@ func (w *Workforce) CreateContact(ctx context.Context, call dispatch.Call, c dis
 		if err := unmerged(customer); err != nil {
 			return err
 		}
-		return tx.CreateContact(ctx, c)
-	})
+		return checkContact(ctx, tx, c)
+	}, dispatch.Tx.CreateContact)
 }
 
 // GetContact reads a contact of a customer.
 func (w *Workforce) GetContact(ctx context.Context, call dispatch.Call, customer dispatch.CustomerID, id dispatch.ContactID) (dispatch.Contact, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Contact, error) {
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Contact, error) {
 		return readContact(ctx, tx, customer, id)
 	})
 }
@@ -178,7 +174,7 @@ func readContact(ctx context.Context, tx dispatch.Tx, customer dispatch.Customer
 // SearchContacts pages through the contacts of a customer found by the words of a
 // query, by name and id.
 func (w *Workforce) SearchContacts(ctx context.Context, call dispatch.Call, customer dispatch.CustomerID, query string, page dispatch.Page) ([]dispatch.Contact, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Contact, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Contact, string, error) {
 		if _, err := tx.GetCustomer(ctx, customer); err != nil {
 			return nil, "", err
 		}
@@ -187,15 +183,15 @@ func (w *Workforce) SearchContacts(ctx context.Context, call dispatch.Call, cust
 }
 
 // UpdateContact changes a contact.
-func (w *Workforce) UpdateContact(ctx context.Context, call dispatch.Call, customer dispatch.CustomerID, id dispatch.ContactID, version int64, change Change[dispatch.Contact]) (dispatch.Contact, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Contact]{
-		version: func(c *dispatch.Contact) *int64 { return &c.Version },
-		name:    dispatch.Contact.Name,
-		read: func(ctx context.Context, tx dispatch.Tx) (dispatch.Contact, error) {
+func (w *Workforce) UpdateContact(ctx context.Context, call dispatch.Call, customer dispatch.CustomerID, id dispatch.ContactID, version int64, change dispatch.Change[dispatch.Contact]) (dispatch.Contact, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Contact]{
+		Version: func(c *dispatch.Contact) *int64 { return &c.Version },
+		Name:    dispatch.Contact.Name,
+		Read: func(ctx context.Context, tx dispatch.Tx) (dispatch.Contact, error) {
 			return readContact(ctx, tx, customer, id)
 		},
-		check: checkContact,
-		save:  func(ctx context.Context, tx dispatch.Tx, c dispatch.Contact) error { return tx.SaveContact(ctx, c) },
+		Check: checkContact,
+		Save:  dispatch.Tx.SaveContact,
 	})
 }
 

@@ -11,38 +11,34 @@ import (
 // CreatePlanningArea makes a planning area.
 func (w *Workforce) CreatePlanningArea(ctx context.Context, call dispatch.Call, a dispatch.PlanningArea) (dispatch.PlanningArea, error) {
 	a.Version = 1
-	return create(ctx, w, call, a, checkPlanningArea, func(ctx context.Context, tx dispatch.Tx, a dispatch.PlanningArea) error {
-		return tx.CreatePlanningArea(ctx, a)
-	})
+	return dispatch.Create(ctx, w.store, call, a, checkPlanningArea, dispatch.Tx.CreatePlanningArea)
 }
 
 // GetPlanningArea reads a planning area.
 func (w *Workforce) GetPlanningArea(ctx context.Context, call dispatch.Call, id dispatch.PlanningAreaID) (dispatch.PlanningArea, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.PlanningArea, error) {
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.PlanningArea, error) {
 		return tx.GetPlanningArea(ctx, id)
 	})
 }
 
 // ListPlanningAreas pages through the planning areas by id.
 func (w *Workforce) ListPlanningAreas(ctx context.Context, call dispatch.Call, page dispatch.Page) ([]dispatch.PlanningArea, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.PlanningArea, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.PlanningArea, string, error) {
 		return tx.PagePlanningAreas(ctx, page)
 	})
 }
 
 // UpdatePlanningArea changes a planning area. Windows that were promised stay as
 // they are: a promise is an instant, not a rule.
-func (w *Workforce) UpdatePlanningArea(ctx context.Context, call dispatch.Call, id dispatch.PlanningAreaID, version int64, change Change[dispatch.PlanningArea]) (dispatch.PlanningArea, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.PlanningArea]{
-		version: func(a *dispatch.PlanningArea) *int64 { return &a.Version },
-		name:    dispatch.PlanningArea.Name,
-		read: func(ctx context.Context, tx dispatch.Tx) (dispatch.PlanningArea, error) {
+func (w *Workforce) UpdatePlanningArea(ctx context.Context, call dispatch.Call, id dispatch.PlanningAreaID, version int64, change dispatch.Change[dispatch.PlanningArea]) (dispatch.PlanningArea, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.PlanningArea]{
+		Version: func(a *dispatch.PlanningArea) *int64 { return &a.Version },
+		Name:    dispatch.PlanningArea.Name,
+		Read: func(ctx context.Context, tx dispatch.Tx) (dispatch.PlanningArea, error) {
 			return tx.GetPlanningArea(ctx, id)
 		},
-		check: checkPlanningArea,
-		save: func(ctx context.Context, tx dispatch.Tx, a dispatch.PlanningArea) error {
-			return tx.SavePlanningArea(ctx, a)
-		},
+		Check: checkPlanningArea,
+		Save:  dispatch.Tx.SavePlanningArea,
 	})
 }
 
@@ -77,32 +73,30 @@ func checkPlanningArea(_ context.Context, _ dispatch.Tx, a *dispatch.PlanningAre
 // CreateTerritory makes a territory.
 func (w *Workforce) CreateTerritory(ctx context.Context, call dispatch.Call, t dispatch.Territory) (dispatch.Territory, error) {
 	t.Version = 1
-	return create(ctx, w, call, t, checkTerritory, func(ctx context.Context, tx dispatch.Tx, t dispatch.Territory) error {
-		return tx.CreateTerritory(ctx, t)
-	})
+	return dispatch.Create(ctx, w.store, call, t, checkTerritory, dispatch.Tx.CreateTerritory)
 }
 
 // GetTerritory reads a territory.
 func (w *Workforce) GetTerritory(ctx context.Context, call dispatch.Call, id dispatch.TerritoryID) (dispatch.Territory, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Territory, error) { return tx.GetTerritory(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Territory, error) { return tx.GetTerritory(ctx, id) })
 }
 
 // ListTerritories pages through the territories of an area, or of all, by id.
 func (w *Workforce) ListTerritories(ctx context.Context, call dispatch.Call, area dispatch.PlanningAreaID, page dispatch.Page) ([]dispatch.Territory, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Territory, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Territory, string, error) {
 		return tx.PageTerritories(ctx, area, page)
 	})
 }
 
 // UpdateTerritory changes a territory. Sites keep the territory in which they
 // were made until they are moved themselves.
-func (w *Workforce) UpdateTerritory(ctx context.Context, call dispatch.Call, id dispatch.TerritoryID, version int64, change Change[dispatch.Territory]) (dispatch.Territory, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Territory]{
-		version: func(t *dispatch.Territory) *int64 { return &t.Version },
-		name:    dispatch.Territory.Name,
-		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Territory, error) { return tx.GetTerritory(ctx, id) },
-		check:   checkTerritory,
-		save:    func(ctx context.Context, tx dispatch.Tx, t dispatch.Territory) error { return tx.SaveTerritory(ctx, t) },
+func (w *Workforce) UpdateTerritory(ctx context.Context, call dispatch.Call, id dispatch.TerritoryID, version int64, change dispatch.Change[dispatch.Territory]) (dispatch.Territory, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Territory]{
+		Version: func(t *dispatch.Territory) *int64 { return &t.Version },
+		Name:    dispatch.Territory.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Territory, error) { return tx.GetTerritory(ctx, id) },
+		Check:   checkTerritory,
+		Save:    dispatch.Tx.SaveTerritory,
 	})
 }
 

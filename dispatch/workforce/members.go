@@ -44,7 +44,7 @@ func (w *Workforce) RevokeRole(ctx context.Context, call dispatch.Call, issuer, 
 
 // ListMembers pages through the members by issuer and subject.
 func (w *Workforce) ListMembers(ctx context.Context, call dispatch.Call, showDisabled bool, page dispatch.Page) ([]dispatch.Member, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Member, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Member, string, error) {
 		return tx.PageMembers(ctx, showDisabled, page)
 	})
 }

@@ -10,31 +10,31 @@ import (
 // every territory it has the company's zone.
 func (w *Workforce) CreateSite(ctx context.Context, call dispatch.Call, s dispatch.Site) (dispatch.Site, error) {
 	s.ID, s.Version = dispatch.SiteID{}.New(), 1
-	return create(ctx, w, call, s, checkSite, func(ctx context.Context, tx dispatch.Tx, s dispatch.Site) error { return tx.CreateSite(ctx, s) })
+	return dispatch.Create(ctx, w.store, call, s, checkSite, dispatch.Tx.CreateSite)
 }
 
 // GetSite reads a site.
 func (w *Workforce) GetSite(ctx context.Context, call dispatch.Call, id dispatch.SiteID) (dispatch.Site, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Site, error) { return tx.GetSite(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Site, error) { return tx.GetSite(ctx, id) })
 }
 
 // SearchSites pages through the sites found by the words of a query, by address
 // and id.
 func (w *Workforce) SearchSites(ctx context.Context, call dispatch.Call, query string, territory dispatch.TerritoryID, page dispatch.Page) ([]dispatch.Site, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Site, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Site, string, error) {
 		return tx.SearchSites(ctx, query, territory, page)
 	})
 }
 
 // UpdateSite changes a site. Where it moves to, its zone and territory are those
 // of the new point.
-func (w *Workforce) UpdateSite(ctx context.Context, call dispatch.Call, id dispatch.SiteID, version int64, change Change[dispatch.Site]) (dispatch.Site, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Site]{
-		version: func(s *dispatch.Site) *int64 { return &s.Version },
-		name:    dispatch.Site.Name,
-		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Site, error) { return tx.GetSite(ctx, id) },
-		check:   checkSite,
-		save:    func(ctx context.Context, tx dispatch.Tx, s dispatch.Site) error { return tx.SaveSite(ctx, s) },
+func (w *Workforce) UpdateSite(ctx context.Context, call dispatch.Call, id dispatch.SiteID, version int64, change dispatch.Change[dispatch.Site]) (dispatch.Site, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Site]{
+		Version: func(s *dispatch.Site) *int64 { return &s.Version },
+		Name:    dispatch.Site.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Site, error) { return tx.GetSite(ctx, id) },
+		Check:   checkSite,
+		Save:    dispatch.Tx.SaveSite,
 	})
 }
 
@@ -86,30 +86,30 @@ func locate(ctx context.Context, tx dispatch.Tx, s *dispatch.Site) error {
 // CreateAsset makes an asset at a site.
 func (w *Workforce) CreateAsset(ctx context.Context, call dispatch.Call, a dispatch.Asset) (dispatch.Asset, error) {
 	a.ID, a.Version = dispatch.AssetID{}.New(), 1
-	return create(ctx, w, call, a, checkAsset, func(ctx context.Context, tx dispatch.Tx, a dispatch.Asset) error { return tx.CreateAsset(ctx, a) })
+	return dispatch.Create(ctx, w.store, call, a, checkAsset, dispatch.Tx.CreateAsset)
 }
 
 // GetAsset reads an asset.
 func (w *Workforce) GetAsset(ctx context.Context, call dispatch.Call, id dispatch.AssetID) (dispatch.Asset, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Asset, error) { return tx.GetAsset(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Asset, error) { return tx.GetAsset(ctx, id) })
 }
 
 // SearchAssets pages through the assets found by the words of a query, by name
 // and id.
 func (w *Workforce) SearchAssets(ctx context.Context, call dispatch.Call, query string, site dispatch.SiteID, page dispatch.Page) ([]dispatch.Asset, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Asset, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Asset, string, error) {
 		return tx.SearchAssets(ctx, query, site, page)
 	})
 }
 
 // UpdateAsset changes an asset.
-func (w *Workforce) UpdateAsset(ctx context.Context, call dispatch.Call, id dispatch.AssetID, version int64, change Change[dispatch.Asset]) (dispatch.Asset, error) {
-	return update(ctx, w, call, version, change, versioned[dispatch.Asset]{
-		version: func(a *dispatch.Asset) *int64 { return &a.Version },
-		name:    dispatch.Asset.Name,
-		read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Asset, error) { return tx.GetAsset(ctx, id) },
-		check:   checkAsset,
-		save:    func(ctx context.Context, tx dispatch.Tx, a dispatch.Asset) error { return tx.SaveAsset(ctx, a) },
+func (w *Workforce) UpdateAsset(ctx context.Context, call dispatch.Call, id dispatch.AssetID, version int64, change dispatch.Change[dispatch.Asset]) (dispatch.Asset, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, dispatch.Versioned[dispatch.Asset]{
+		Version: func(a *dispatch.Asset) *int64 { return &a.Version },
+		Name:    dispatch.Asset.Name,
+		Read:    func(ctx context.Context, tx dispatch.Tx) (dispatch.Asset, error) { return tx.GetAsset(ctx, id) },
+		Check:   checkAsset,
+		Save:    dispatch.Tx.SaveAsset,
 	})
 }
 

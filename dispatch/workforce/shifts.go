@@ -36,7 +36,7 @@ func (w *Workforce) CreateShifts(ctx context.Context, call dispatch.Call, shifts
 
 // GetShift reads a shift with its breaks.
 func (w *Workforce) GetShift(ctx context.Context, call dispatch.Call, id dispatch.ShiftID) (dispatch.Shift, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Shift, error) { return tx.GetShift(ctx, id) })
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Shift, error) { return tx.GetShift(ctx, id) })
 }
 
 // ListShifts pages through the shifts of some local days by start and id.
@@ -48,20 +48,20 @@ func (w *Workforce) ListShifts(ctx context.Context, call dispatch.Call, filter d
 		return nil, "", dispatch.InvalidField(dispatch.ReasonRangeTooLong, "end_date", "it is more than %d days after start_date", mostShiftDays).
 			With("maxDays", fmt.Sprint(mostShiftDays))
 	}
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Shift, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Shift, string, error) {
 		return tx.PageShifts(ctx, filter, page)
 	})
 }
 
 // UpdateShift changes hours and breaks. It refuses with HAS_FUTURE_JOBS if
 // something is planned into time that would no longer be worked.
-func (w *Workforce) UpdateShift(ctx context.Context, call dispatch.Call, id dispatch.ShiftID, version int64, change Change[dispatch.Shift]) (dispatch.Shift, error) {
+func (w *Workforce) UpdateShift(ctx context.Context, call dispatch.Call, id dispatch.ShiftID, version int64, change dispatch.Change[dispatch.Shift]) (dispatch.Shift, error) {
 	return dispatch.Once(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Shift, error) {
 		shift, err := lockShift(ctx, tx, id)
 		if err != nil {
 			return shift, err
 		}
-		if err := current(shift.Name(), shift.Version, version); err != nil {
+		if err := dispatch.CheckVersion(shift.Name(), shift.Version, version); err != nil {
 			return shift, err
 		}
 		before := shift.Date
@@ -89,10 +89,8 @@ func (w *Workforce) DeleteShift(ctx context.Context, call dispatch.Call, id disp
 		if err != nil {
 			return shift, err
 		}
-		if version != 0 {
-			if err := current(shift.Name(), shift.Version, version); err != nil {
-				return shift, err
-			}
+		if err := dispatch.CheckVersion(shift.Name(), shift.Version, version); err != nil {
+			return shift, err
 		}
 		if err := keepsJobs(ctx, tx, dispatch.Shift{ID: id}); err != nil {
 			return shift, err

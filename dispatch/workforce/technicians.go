@@ -12,14 +12,12 @@ import (
 // CreateTechnician makes a technician, who works for the company from now on.
 func (w *Workforce) CreateTechnician(ctx context.Context, call dispatch.Call, t dispatch.Technician) (dispatch.Technician, error) {
 	t.ID, t.Active, t.Version = dispatch.TechnicianID{}.New(), true, 1
-	return create(ctx, w, call, t, checkTechnician, func(ctx context.Context, tx dispatch.Tx, t dispatch.Technician) error {
-		return tx.CreateTechnician(ctx, t)
-	})
+	return dispatch.Create(ctx, w.store, call, t, checkTechnician, dispatch.Tx.CreateTechnician)
 }
 
 // GetTechnician reads a technician.
 func (w *Workforce) GetTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID) (dispatch.Technician, error) {
-	return get(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Technician, error) {
+	return dispatch.Read(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.Technician, error) {
 		return readTechnician(ctx, tx, id)
 	})
 }
@@ -37,15 +35,15 @@ func readTechnician(ctx context.Context, tx dispatch.Tx, id dispatch.TechnicianI
 
 // ListTechnicians pages through technicians by id.
 func (w *Workforce) ListTechnicians(ctx context.Context, call dispatch.Call, filter dispatch.TechnicianFilter, page dispatch.Page) ([]dispatch.Technician, string, error) {
-	return list(ctx, w, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Technician, string, error) {
+	return dispatch.ReadPage(ctx, w.store, call, func(ctx context.Context, tx dispatch.Tx) ([]dispatch.Technician, string, error) {
 		return tx.PageTechnicians(ctx, filter, page)
 	})
 }
 
 // UpdateTechnician changes a technician. Shifts keep the planning area in which
 // they were made.
-func (w *Workforce) UpdateTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID, version int64, change Change[dispatch.Technician]) (dispatch.Technician, error) {
-	return update(ctx, w, call, version, change, technicianRow(id, checkTechnician))
+func (w *Workforce) UpdateTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID, version int64, change dispatch.Change[dispatch.Technician]) (dispatch.Technician, error) {
+	return dispatch.Update(ctx, w.store, call, version, change, technicianRow(id, checkTechnician))
 }
 
 // farthestShift is how far ahead anybody can have a shift with work in it.
@@ -78,33 +76,31 @@ func (w *Workforce) DeactivateTechnician(ctx context.Context, call dispatch.Call
 		}
 		return err
 	}
-	return update(ctx, w, call, version, setActive(false), technicianRow(id, idle))
+	return dispatch.Update(ctx, w.store, call, version, setActive(false), technicianRow(id, idle))
 }
 
 // ReactivateTechnician says that a technician works for the company again.
 func (w *Workforce) ReactivateTechnician(ctx context.Context, call dispatch.Call, id dispatch.TechnicianID, version int64) (dispatch.Technician, error) {
 	fine := func(context.Context, dispatch.Tx, *dispatch.Technician) error { return nil }
-	return update(ctx, w, call, version, setActive(true), technicianRow(id, fine))
+	return dispatch.Update(ctx, w.store, call, version, setActive(true), technicianRow(id, fine))
 }
 
-func setActive(active bool) Change[dispatch.Technician] {
+func setActive(active bool) dispatch.Change[dispatch.Technician] {
 	return func(t *dispatch.Technician) error {
 		t.Active = active
 		return nil
 	}
 }
 
-func technicianRow(id dispatch.TechnicianID, check func(context.Context, dispatch.Tx, *dispatch.Technician) error) versioned[dispatch.Technician] {
-	return versioned[dispatch.Technician]{
-		version: func(t *dispatch.Technician) *int64 { return &t.Version },
-		name:    dispatch.Technician.Name,
-		read: func(ctx context.Context, tx dispatch.Tx) (dispatch.Technician, error) {
+func technicianRow(id dispatch.TechnicianID, check func(context.Context, dispatch.Tx, *dispatch.Technician) error) dispatch.Versioned[dispatch.Technician] {
+	return dispatch.Versioned[dispatch.Technician]{
+		Version: func(t *dispatch.Technician) *int64 { return &t.Version },
+		Name:    dispatch.Technician.Name,
+		Read: func(ctx context.Context, tx dispatch.Tx) (dispatch.Technician, error) {
 			return readTechnician(ctx, tx, id)
 		},
-		check: check,
-		save: func(ctx context.Context, tx dispatch.Tx, t dispatch.Technician) error {
-			return tx.SaveTechnician(ctx, t)
-		},
+		Check: check,
+		Save:  dispatch.Tx.SaveTechnician,
 	}
 }
 

@@ -283,7 +283,7 @@ func TestPlannedWorkStandsInTheWay(t *testing.T) {
 	ada := o.Technicians[0]
 	o.booked(t, 0, 9)
 	shift := o.Shifts[0]
-	at := func(from, to int) workforce.Change[dispatch.Shift] {
+	at := func(from, to int) dispatch.Change[dispatch.Shift] {
 		return func(s *dispatch.Shift) error {
 			s.Span = dispatch.Span{Start: o.At(0, from, 0), End: o.At(0, to, 0)}
 			return nil

@@ -144,7 +144,7 @@ func TestPolygonsThatOverlap(t *testing.T) {
 func TestUpdatesAreBasedOnAVersion(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	rename := func(name string) workforce.Change[dispatch.Technician] {
+	rename := func(name string) dispatch.Change[dispatch.Technician] {
 		return func(t *dispatch.Technician) error {
 			t.DisplayName = name
 			return nil
