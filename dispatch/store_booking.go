@@ -78,10 +78,12 @@ type NoOfferReason string
 // The reasons, the weightiest first.
 const (
 	NoOfferOutOfArea      NoOfferReason = "OUT_OF_AREA"
+	NoOfferClosed         NoOfferReason = "CLOSED"
 	NoOfferNoWindows      NoOfferReason = "NO_WINDOWS"
 	NoOfferNoSkill        NoOfferReason = "NO_SKILL"
 	NoOfferFullyBooked    NoOfferReason = "FULLY_BOOKED"
 	NoOfferTooUnsure      NoOfferReason = "TOO_UNSURE"
+	NoOfferBookingCutoff  NoOfferReason = "BOOKING_CUTOFF"
 	NoOfferInsideLeadTime NoOfferReason = "INSIDE_LEAD_TIME"
 	NoOfferBeyondHorizon  NoOfferReason = "BEYOND_HORIZON"
 )

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,6 +52,12 @@ func (d Date) UTC() time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0
 
 // Weekday is the ISO weekday, 1 = Monday to 7 = Sunday.
 func (d Date) Weekday() int { return (int(d.UTC().Weekday())+6)%7 + 1 }
+
+// SortedDates gives days in order, each once.
+func SortedDates(days []Date) []Date {
+	days = slices.SortedFunc(slices.Values(days), func(a, b Date) int { return a.UTC().Compare(b.UTC()) })
+	return slices.Compact(days)
+}
 
 func (d Date) String() string { return d.UTC().Format(time.DateOnly) }
 

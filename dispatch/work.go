@@ -40,6 +40,7 @@ type Hold struct {
 	Location     Point
 	Window       Window
 	Price        Money
+	PriceLines   []PriceLine
 	Duration     time.Duration
 	ExpiresAt    time.Time
 	Extensions   int
@@ -66,6 +67,7 @@ type Appointment struct {
 	Tier         TierID
 	Window       Window
 	Price        Money
+	PriceLines   []PriceLine
 	Promise      int // ordinal of the promise in force
 	LinkEpoch    int // links of an earlier epoch are dead
 	CancelReason string

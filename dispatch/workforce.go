@@ -115,7 +115,11 @@ type PlanningArea struct {
 	ChangeCutoff time.Duration // before the window, after which customers change nothing
 	HoldTime     time.Duration // how long a hold lives
 	PlanAt       TimeOfDay     // on the evening before, when the day is planned
-	Version      int64
+	Closed       []Date        // local days on which no window begins
+	// BookingCutoff is until when, on the day before, a day can be booked; nil for up
+	// to the lead time. Tiers of short notice are sold afterwards too.
+	BookingCutoff *TimeOfDay
+	Version       int64
 }
 
 // Name is the resource name.
@@ -178,6 +182,9 @@ type Tier struct {
 	DisplayName string
 	Price       Money
 	OnTimeFloor float64 // offers less sure than this are not made, 0..1
+	Rules       []PriceRule
+	Cap         *Money // the most that a window costs, nil for no bound
+	ShortNotice bool   // sold after the booking cut-off too
 	Version     int64
 }
 

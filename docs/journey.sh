@@ -62,7 +62,7 @@ book() { # NAME → the answer of ConfirmHold
 step "She holds the first one and confirms"
 booked=$(book "Maya Example")
 appointment=$(jq -r .appointment.name <<<"$booked")
-jq '.appointment | {name, state, window, price, visit}' <<<"$booked"
+jq '.appointment | {name, state, window, price, priceLines, visit}' <<<"$booked"
 
 step "Her link opens that one appointment, for half an hour"
 opened=$(call POST /v1/appointments:openLink "" "{\"linkToken\": \"$(jq -r .linkToken <<<"$booked")\"}")

@@ -69,7 +69,7 @@ func (b *Booking) ConfirmHold(ctx context.Context, call dispatch.Call, in Confir
 // offerOf is what a hold was made from, to look for others like it.
 func offerOf(tenant dispatch.TenantID, h dispatch.Hold) SlotOfferToken {
 	return SlotOfferToken{
-		Tenant: tenant, Area: h.PlanningArea, Service: h.Service, Tier: h.Tier, Window: h.Window, Price: h.Price,
+		Tenant: tenant, Area: h.PlanningArea, Service: h.Service, Tier: h.Tier, Window: h.Window, Price: h.Price, Lines: h.PriceLines,
 		Place: Place{Address: h.Address, PostalCode: h.PostalCode, Location: h.Location}, WorkOrder: h.WorkOrder,
 	}
 }
@@ -272,7 +272,7 @@ func (c *confirmation) promise(ctx context.Context, tx dispatch.Tx) (dispatch.Li
 	a := dispatch.Appointment{
 		ID: dispatch.AppointmentID{}.New(), WorkOrder: c.order.ID, Customer: c.customer.ID,
 		State: dispatch.AppointmentConfirmed, Service: c.hold.Service, Tier: c.hold.Tier, Window: c.hold.Window,
-		Price: c.hold.Price, Promise: 1, LinkEpoch: 1, BookedBy: c.principal.Subject, BookedAt: c.now, Version: 1,
+		Price: c.hold.Price, PriceLines: c.hold.PriceLines, Promise: 1, LinkEpoch: 1, BookedBy: c.principal.Subject, BookedAt: c.now, Version: 1,
 	}
 	if err := tx.CreateAppointment(ctx, a); err != nil {
 		return dispatch.ListedAppointment{}, err

@@ -58,7 +58,7 @@ func (b *Booking) hold(ctx context.Context, tx dispatch.Tx, p dispatch.Principal
 		ID: dispatch.HoldID{}.New(), Holder: p.Subject, State: dispatch.HoldHeld, PlanningArea: offer.Area,
 		Service: offer.Service, Tier: offer.Tier, WorkOrder: offer.WorkOrder,
 		Address: offer.Place.Address, PostalCode: offer.Place.PostalCode, Location: offer.Place.Location,
-		Window: offer.Window, Price: offer.Price, Duration: place.span.Duration(),
+		Window: offer.Window, Price: offer.Price, PriceLines: offer.Lines, Duration: place.span.Duration(),
 		ExpiresAt: now.Add(area.HoldTime), Version: 1,
 	}
 	if err := tx.CreateHold(ctx, hold); err != nil {

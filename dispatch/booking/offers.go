@@ -20,12 +20,16 @@ const choicesPerWindow = 5
 func (b *Booking) offers(ctx context.Context, tx dispatch.Tx, w wanted, from, until dispatch.Date, now time.Time) (Offers, error) {
 	c := calendarOf(w.area, w.zone, from, until, now)
 	out := Offers{HorizonEnd: c.horizonEnd}
+	tooLate := false
 	windows := slices.DeleteFunc(c.windows, func(s dispatch.Span) bool {
-		return s.Start.Equal(w.window.Start) && s.End.Equal(w.window.End)
+		late := len(w.soldOn(s, c.firstDay)) == 0
+		tooLate = tooLate || late
+		return late || s.Start.Equal(w.window.Start) && s.End.Equal(w.window.End)
 	})
 	missing := noOffer{
 		dispatch.NoOfferInsideLeadTime: c.insideLead, dispatch.NoOfferBeyondHorizon: c.beyondHorizon,
-		dispatch.NoOfferNoWindows: len(windows) == 0 && !c.insideLead && !c.beyondHorizon,
+		dispatch.NoOfferClosed: c.closed, dispatch.NoOfferBookingCutoff: tooLate,
+		dispatch.NoOfferNoWindows: len(windows) == 0 && !c.insideLead && !c.beyondHorizon && !c.closed && !tooLate,
 	}
 	if len(windows) > 0 {
 		slices.SortFunc(windows, compareSpans)
@@ -38,7 +42,7 @@ func (b *Booking) offers(ctx context.Context, tx dispatch.Tx, w wanted, from, un
 			return out, err
 		}
 		for _, day := range byDay(windows, w.zone) {
-			found, err := b.offersOf(w, rows, shifts, day, now, missing)
+			found, err := b.offersOf(w, rows, shifts, day, c.firstDay, now, missing)
 			if err != nil {
 				return out, err
 			}
@@ -66,7 +70,7 @@ func byDay(windows []dispatch.Span, zone *time.Location) [][]dispatch.Span {
 
 // offersOf asks for the windows of one day, of the shifts that overlap one of
 // them, and prices the answers.
-func (b *Booking) offersOf(w wanted, rows picture.Rows, shifts []dispatch.Shift, windows []dispatch.Span, now time.Time, missing noOffer) ([]Offer, error) {
+func (b *Booking) offersOf(w wanted, rows picture.Rows, shifts []dispatch.Shift, windows []dispatch.Span, firstDay dispatch.Date, now time.Time, missing noOffer) ([]Offer, error) {
 	day := dispatch.Span{Start: windows[0].Start, End: latest(windows)}
 	var working []dispatch.Shift
 	for _, shift := range shifts {
@@ -92,7 +96,7 @@ func (b *Booking) offersOf(w wanted, rows picture.Rows, shifts []dispatch.Shift,
 			missing[s.whyNot(windows[i])] = true
 			continue
 		}
-		for _, tier := range w.tiers {
+		for _, tier := range w.soldOn(windows[i], firstDay) {
 			at := slices.IndexFunc(answer.Choices, func(c scheduler.Choice) bool { return c.OnTime >= tier.OnTimeFloor })
 			if at < 0 {
 				missing[dispatch.NoOfferTooUnsure] = true
@@ -111,16 +115,32 @@ func (b *Booking) offersOf(w wanted, rows picture.Rows, shifts []dispatch.Shift,
 	return out, nil
 }
 
+// soldOn gives the tiers that are still sold for a window, where before firstDay only
+// those of short notice are.
+func (w wanted) soldOn(window dispatch.Span, firstDay dispatch.Date) []dispatch.Tier {
+	if !dispatch.DateOf(window.Start, w.zone).Before(firstDay) {
+		return w.tiers
+	}
+	var out []dispatch.Tier
+	for _, tier := range w.tiers {
+		if tier.ShortNotice {
+			out = append(out, tier)
+		}
+	}
+	return out
+}
+
 // offer makes one offer with its sealed token.
 func (b *Booking) offer(w wanted, s *seating, tier dispatch.Tier, span dispatch.Span, c scheduler.Choice, now time.Time) (Offer, error) {
 	o := Offer{
-		Window: dispatch.Window{Span: span, Zone: w.zoneName}, Service: w.service.ID, Tier: tier.ID, Price: tier.Price,
+		Window: dispatch.Window{Span: span, Zone: w.zoneName}, Service: w.service.ID, Tier: tier.ID,
 		Reasons: s.reasons(w.place.Location, c), OnTime: c.OnTime, ComputedAt: now, ExpiresAt: now.Add(offerLife),
 		Quality: b.travel.Estimate(w.place.Location, w.place.Location).Quality,
 	}
+	o.Price, o.PriceLines = tier.PriceAt(w.area.ID, span.Start.In(w.zone))
 	var err error
 	o.Token, err = b.seal.Token(dispatch.PurposeSlotOffer, SlotOfferToken{
-		Tenant: w.tenant, Area: w.area.ID, Service: o.Service, Tier: o.Tier, Window: o.Window, Price: o.Price,
+		Tenant: w.tenant, Area: w.area.ID, Service: o.Service, Tier: o.Tier, Window: o.Window, Price: o.Price, Lines: o.PriceLines,
 		Place: w.place, WorkOrder: w.workOrder, Appointment: w.appointment, ExpiresAt: o.ExpiresAt,
 	})
 	return o, err
@@ -133,8 +153,8 @@ type noOffer map[dispatch.NoOfferReason]bool
 func (n noOffer) list() []dispatch.NoOfferReason {
 	var out []dispatch.NoOfferReason
 	for _, reason := range []dispatch.NoOfferReason{
-		dispatch.NoOfferNoWindows, dispatch.NoOfferNoSkill, dispatch.NoOfferFullyBooked, dispatch.NoOfferTooUnsure,
-		dispatch.NoOfferInsideLeadTime, dispatch.NoOfferBeyondHorizon,
+		dispatch.NoOfferClosed, dispatch.NoOfferNoWindows, dispatch.NoOfferNoSkill, dispatch.NoOfferFullyBooked, dispatch.NoOfferTooUnsure,
+		dispatch.NoOfferBookingCutoff, dispatch.NoOfferInsideLeadTime, dispatch.NoOfferBeyondHorizon,
 	} {
 		if n[reason] {
 			out = append(out, reason)

@@ -97,7 +97,7 @@ func (l *locked) promiseAnew(ctx context.Context, tx dispatch.Tx, p dispatch.Pri
 	}
 	lead := a.Window.Start.Sub(l.listed.CutoffAt)
 	a.Promise++
-	a.Window, a.Price = offer.Window, offer.Price
+	a.Window, a.Price, a.PriceLines = offer.Window, offer.Price, offer.Lines
 	err := tx.AddPromise(ctx, dispatch.Promise{
 		Appointment: a.ID, Ordinal: a.Promise, Window: a.Window, MadeAt: l.now, MadeBy: p.Subject,
 		Reason: reason, Outcome: dispatch.PromiseOpen,

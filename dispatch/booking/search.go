@@ -33,8 +33,9 @@ type Offer struct {
 	Service    dispatch.ServiceID
 	Tier       dispatch.TierID
 	Price      dispatch.Money
-	Reasons    []string // sentences for the customer
-	OnTime     float64  // probability of arriving within the window
+	PriceLines []dispatch.PriceLine // they add up to Price
+	Reasons    []string             // sentences for the customer
+	OnTime     float64              // probability of arriving within the window
 	ComputedAt time.Time
 	ExpiresAt  time.Time
 	Quality    dispatch.EstimateQuality
@@ -47,6 +48,9 @@ type Offers struct {
 	// NoOffer says why there is nothing, or not more; the weightiest first.
 	NoOffer    []dispatch.NoOfferReason
 	HorizonEnd time.Time // nothing can be booked from here on yet; zero out of area
+	// Alternatives are what could be had instead where there are no offers, the
+	// soonest first.
+	Alternatives []Offer
 }
 
 // SearchSlotOffers gives the arrival windows that can be kept. It reserves
@@ -71,7 +75,10 @@ func (b *Booking) SearchSlotOffers(ctx context.Context, call dispatch.Call, in S
 			out = Offers{NoOffer: []dispatch.NoOfferReason{dispatch.NoOfferOutOfArea}}
 			return nil
 		}
-		out, err = b.offers(ctx, tx, w, in.From, in.Until, now)
+		if out, err = b.offers(ctx, tx, w, in.From, in.Until, now); err != nil || len(out.Offers) > 0 {
+			return err
+		}
+		out.Alternatives, err = b.alternatives(ctx, tx, w, in, now)
 		return err
 	})
 	if err != nil {
@@ -192,7 +199,7 @@ func (w *wanted) forAppointment(ctx context.Context, tx dispatch.Tx, p dispatch.
 	if err != nil {
 		return "", err
 	}
-	tier.Price = a.Price // moving costs nothing
+	tier = tier.Agreed(a.Price, a.PriceLines) // moving costs nothing but what the new window adds
 	w.place, w.workOrder, w.priority = placeOf(site), order.ID, order.Priority
 	w.appointment, w.visit, w.window, w.tiers = a.ID, a.Visit, a.Window.Span, []dispatch.Tier{tier}
 	return a.Service, nil

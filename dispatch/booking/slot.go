@@ -110,7 +110,7 @@ func wantedOf(ctx context.Context, tx dispatch.Tx, offer SlotOfferToken) (w want
 	if err != nil {
 		return w, 0, err
 	}
-	tier.Price = offer.Price
+	tier = tier.Agreed(offer.Price, offer.Lines)
 	w.tiers = []dispatch.Tier{tier}
 	if !offer.WorkOrder.IsZero() {
 		order, err := tx.GetWorkOrder(ctx, offer.WorkOrder)

@@ -25,6 +25,7 @@ type SlotOfferToken struct {
 	Tier        dispatch.TierID         `json:"r"`
 	Window      dispatch.Window         `json:"w"`
 	Price       dispatch.Money          `json:"m"`
+	Lines       []dispatch.PriceLine    `json:"n,omitempty"`
 	Place       Place                   `json:"p"`
 	WorkOrder   dispatch.WorkOrderID    `json:"o,omitzero"`
 	Appointment dispatch.AppointmentID  `json:"i,omitzero"` // that the offer would move

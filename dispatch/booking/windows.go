@@ -1,6 +1,7 @@
 package booking
 
 import (
+	"slices"
 	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
@@ -10,8 +11,10 @@ import (
 type calendar struct {
 	windows []dispatch.Span // by day, then rule; none twice
 	// What keeps the rest of the range out.
-	insideLead, beyondHorizon bool
-	horizonEnd                time.Time
+	insideLead, beyondHorizon, closed bool
+	horizonEnd                        time.Time
+	// Before this day only tiers of short notice are sold.
+	firstDay dispatch.Date
 }
 
 // calendarOf resolves the area's wall-clock template on the local days [from,
@@ -20,7 +23,7 @@ type calendar struct {
 func calendarOf(area dispatch.PlanningArea, zone *time.Location, from, until dispatch.Date, now time.Time) calendar {
 	today := dispatch.DateOf(now, zone)
 	end := today.AddDays(area.HorizonDays + 1)
-	c := calendar{horizonEnd: startOf(end, zone)}
+	c := calendar{horizonEnd: startOf(end, zone), firstDay: firstDay(area, zone, now)}
 	if end.Before(until) {
 		c.beyondHorizon = true
 		until = end
@@ -32,6 +35,10 @@ func calendarOf(area dispatch.PlanningArea, zone *time.Location, from, until dis
 	earliest := now.Add(area.LeadTime)
 	seen := map[dispatch.Span]bool{}
 	for day := from; day.Before(until); day = day.AddDays(1) {
+		if slices.Contains(area.Closed, day) {
+			c.closed = true
+			continue
+		}
 		for _, rule := range area.Windows {
 			span, ok := rule.On(day, zone)
 			if !ok {
@@ -49,6 +56,20 @@ func calendarOf(area dispatch.PlanningArea, zone *time.Location, from, until dis
 		}
 	}
 	return c
+}
+
+// firstDay is the first local day whose booking cut-off, on the day before, has not
+// passed.
+func firstDay(area dispatch.PlanningArea, zone *time.Location, now time.Time) dispatch.Date {
+	today := dispatch.DateOf(now, zone)
+	if area.BookingCutoff == nil {
+		return today
+	}
+	local := now.In(zone)
+	if dispatch.Clock(local.Hour(), local.Minute()) < *area.BookingCutoff {
+		return today.AddDays(1)
+	}
+	return today.AddDays(2)
 }
 
 // startOf is the first instant of a local day: midnight, except where a clock

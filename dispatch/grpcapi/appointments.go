@@ -29,7 +29,7 @@ func appointmentOf(a dispatch.ListedAppointment) *pb.Appointment {
 	return &pb.Appointment{
 		Name: a.Name(), State: numberOf[pb.AppointmentState](appointmentStates, a.State), Window: windowOf(a.Window),
 		Service: slugName("services", a.Service), Tier: dispatch.Tier{Service: a.Service, ID: a.Tier}.Name(),
-		Price: moneyOf(a.Price), Customer: a.Customer.Name(), WorkOrder: a.WorkOrder.Name(), Visit: nameOrEmpty(a.Visit),
+		Price: moneyOf(a.Price), PriceLines: priceLinesOf(a.Price, a.PriceLines), Customer: a.Customer.Name(), WorkOrder: a.WorkOrder.Name(), Visit: nameOrEmpty(a.Visit),
 		ChangeCutoffTime: stampOf(a.CutoffAt), Promise: int32(a.Promise), //nolint:gosec // one per change of an appointment
 		CancelReason: a.CancelReason, BookTime: stampOf(a.BookedAt), Etag: etagOf(a.Version),
 	}

@@ -81,19 +81,26 @@ func (s bookingServer) SearchSlotOffers(ctx context.Context, req *pb.SearchSlotO
 	}
 	out := &pb.SearchSlotOffersResponse{HorizonEndTime: stampOf(found.HorizonEnd)}
 	for _, o := range found.Offers {
-		out.Offers = append(out.Offers, &pb.SlotOffer{
-			Window: windowOf(o.Window), Service: slugName("services", o.Service),
-			Tier:  dispatch.Tier{Service: o.Service, ID: o.Tier}.Name(),
-			Price: moneyOf(o.Price), Reasons: o.Reasons, OnTimeProbability: o.OnTime,
-			ComputeTime: stampOf(o.ComputedAt), ExpireTime: stampOf(o.ExpiresAt),
-			EstimateQuality: estimateQualities[o.Quality], SlotToken: o.Token,
-		})
+		out.Offers = append(out.Offers, slotOfferOf(o))
+	}
+	for _, o := range found.Alternatives {
+		out.Alternatives = append(out.Alternatives, slotOfferOf(o))
 	}
 	for _, reason := range found.NoOffer {
 		number := pb.NoOfferReason_value["NO_OFFER_REASON_"+string(reason)]
 		out.NoOfferReasons = append(out.NoOfferReasons, pb.NoOfferReason(number))
 	}
 	return out, nil
+}
+
+func slotOfferOf(o booking.Offer) *pb.SlotOffer {
+	return &pb.SlotOffer{
+		Window: windowOf(o.Window), Service: slugName("services", o.Service),
+		Tier:  dispatch.Tier{Service: o.Service, ID: o.Tier}.Name(),
+		Price: moneyOf(o.Price), PriceLines: priceLinesOf(o.Price, o.PriceLines), Reasons: o.Reasons, OnTimeProbability: o.OnTime,
+		ComputeTime: stampOf(o.ComputedAt), ExpireTime: stampOf(o.ExpiresAt),
+		EstimateQuality: estimateQualities[o.Quality], SlotToken: o.Token,
+	}
 }
 
 // parseSearch names all faults of a search.
@@ -145,7 +152,8 @@ func (s bookingServer) hold(ctx context.Context, h dispatch.Hold, err error) (*p
 	}
 	return &pb.Hold{
 		Name: h.Name(), State: holdStates[h.State], Window: windowOf(h.Window), Service: slugName("services", h.Service),
-		Tier: dispatch.Tier{Service: h.Service, ID: h.Tier}.Name(), Price: moneyOf(h.Price), ExpireTime: stampOf(h.ExpiresAt),
+		Tier: dispatch.Tier{Service: h.Service, ID: h.Tier}.Name(), Price: moneyOf(h.Price),
+		PriceLines: priceLinesOf(h.Price, h.PriceLines), ExpireTime: stampOf(h.ExpiresAt),
 		ExtensionsLeft: int32(booking.MaxExtensions - h.Extensions), //nolint:gosec // at most the constant
 		WorkOrder:      nameOrEmpty(h.WorkOrder), Appointment: nameOrEmpty(h.Appointment), HoldToken: token,
 	}, nil

@@ -52,6 +52,14 @@ func parseDates(path string, in []*date.Date) ([]dispatch.Date, error) {
 	return out, nil
 }
 
+func datesOf(days []dispatch.Date) []*date.Date {
+	var out []*date.Date
+	for _, day := range days {
+		out = append(out, dateOf(day))
+	}
+	return out
+}
+
 func referralClocks(in []*pb.ReferralClock) []dispatch.ReferralClock {
 	var out []dispatch.ReferralClock
 	for _, c := range in {
@@ -69,9 +77,7 @@ func salesDeskOf(d dispatch.SalesDesk) *pb.SalesDesk {
 		Name: d.Name(), DisplayName: d.DisplayName, TimeZone: d.TimeZone, OfficeHours: windowRulesOf(d.Hours),
 		Members: d.Members, Ladder: d.Ladder, Etag: etagOf(d.Version),
 	}
-	for _, day := range d.Closed {
-		out.ClosedDates = append(out.ClosedDates, dateOf(day))
-	}
+	out.ClosedDates = datesOf(d.Closed)
 	for _, c := range d.Clocks {
 		out.Clocks = append(out.Clocks, &pb.ReferralClock{
 			Tier: string(c.Tier), Urgency: numberOf[pb.ReferralUrgency](referralUrgencies, c.Urgency),

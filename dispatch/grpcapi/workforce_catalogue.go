@@ -245,14 +245,25 @@ func tierFields(in *pb.Tier) []field[dispatch.Tier] {
 			}
 			return *price, err
 		}, func(t *e) *dispatch.Money { return &t.Price }).needs(in.GetPrice() != nil),
+		read("price_rules", func() ([]dispatch.PriceRule, error) {
+			return parsePriceRules("tier.price_rules", in.GetPriceRules())
+		}, func(t *e) *[]dispatch.PriceRule { return &t.Rules }),
+		read("price_cap", func() (*dispatch.Money, error) { return parseMoney("tier.price_cap", in.GetPriceCap()) },
+			func(t *e) **dispatch.Money { return &t.Cap }),
+		plain("short_notice", in.GetShortNotice(), func(t *e) *bool { return &t.ShortNotice }),
 		plain("on_time_floor", in.GetOnTimeFloor(), func(t *e) *float64 { return &t.OnTimeFloor }),
 	}
 }
 
 func tierOf(t dispatch.Tier) *pb.Tier {
-	return &pb.Tier{
-		Name: t.Name(), DisplayName: t.DisplayName, Price: moneyOf(t.Price), OnTimeFloor: t.OnTimeFloor, Etag: etagOf(t.Version),
+	out := &pb.Tier{
+		Name: t.Name(), DisplayName: t.DisplayName, Price: moneyOf(t.Price), OnTimeFloor: t.OnTimeFloor,
+		ShortNotice: t.ShortNotice, PriceRules: priceRulesOf(t.Rules), Etag: etagOf(t.Version),
 	}
+	if t.Cap != nil {
+		out.PriceCap = moneyOf(*t.Cap)
+	}
+	return out
 }
 
 // CreateTier implements WorkforceService.

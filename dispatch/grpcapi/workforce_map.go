@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/genproto/googleapis/type/dayofweek"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/firstfix/firstfix/dispatch"
@@ -17,6 +16,16 @@ func planningAreaFields(in *pb.PlanningArea) []field[dispatch.PlanningArea] {
 	return []field[e]{
 		plain("display_name", in.GetDisplayName(), func(a *e) *string { return &a.DisplayName }),
 		plain("time_zone", in.GetTimeZone(), func(a *e) *string { return &a.TimeZone }),
+		read("closed_dates", func() ([]dispatch.Date, error) {
+			return parseDates("planning_area.closed_dates", in.GetClosedDates())
+		}, func(a *e) *[]dispatch.Date { return &a.Closed }),
+		read("booking_cutoff", func() (*dispatch.TimeOfDay, error) {
+			if in.GetBookingCutoff() == nil {
+				return nil, nil
+			}
+			at, err := parseTimeOfDay("planning_area.booking_cutoff", in.GetBookingCutoff())
+			return &at, err
+		}, func(a *e) **dispatch.TimeOfDay { return &a.BookingCutoff }),
 		read("windows", func() ([]dispatch.WindowRule, error) {
 			return parseWindowRules("planning_area.windows", in.GetWindows())
 		},
@@ -34,10 +43,7 @@ func parseWindowRules(path string, in []*pb.WindowRule) ([]dispatch.WindowRule, 
 	var rules []dispatch.WindowRule
 	for i, w := range in {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		var rule dispatch.WindowRule
-		for _, day := range w.GetWeekdays() {
-			rule.Weekdays = append(rule.Weekdays, int(day)) // both count from Monday, 1
-		}
+		rule := dispatch.WindowRule{Weekdays: parseWeekdays(w.GetWeekdays())}
 		var err error
 		if rule.Start, err = parseTimeOfDay(at+".start", w.GetStart()); err != nil {
 			return nil, err
@@ -51,22 +57,22 @@ func parseWindowRules(path string, in []*pb.WindowRule) ([]dispatch.WindowRule, 
 }
 
 func planningAreaOf(a dispatch.PlanningArea) *pb.PlanningArea {
-	return &pb.PlanningArea{
+	out := &pb.PlanningArea{
 		Name: a.Name(), DisplayName: a.DisplayName, TimeZone: a.TimeZone, LeadTime: durationpb.New(a.LeadTime),
 		HorizonDays:  int32(a.HorizonDays), //nolint:gosec // at most 366
 		ChangeCutoff: durationpb.New(a.ChangeCutoff), HoldDuration: durationpb.New(a.HoldTime),
-		PlanTime: timeOfDayOf(a.PlanAt), Windows: windowRulesOf(a.Windows), Etag: etagOf(a.Version),
+		PlanTime: timeOfDayOf(a.PlanAt), Windows: windowRulesOf(a.Windows), ClosedDates: datesOf(a.Closed), Etag: etagOf(a.Version),
 	}
+	if a.BookingCutoff != nil {
+		out.BookingCutoff = timeOfDayOf(*a.BookingCutoff)
+	}
+	return out
 }
 
 func windowRulesOf(rules []dispatch.WindowRule) []*pb.WindowRule {
 	var out []*pb.WindowRule
 	for _, rule := range rules {
-		window := &pb.WindowRule{Start: timeOfDayOf(rule.Start), End: timeOfDayOf(rule.End)}
-		for _, day := range rule.Weekdays {
-			window.Weekdays = append(window.Weekdays, dayofweek.DayOfWeek(day)) //nolint:gosec // 1 to 7
-		}
-		out = append(out, window)
+		out = append(out, &pb.WindowRule{Weekdays: weekdaysOf(rule.Weekdays), Start: timeOfDayOf(rule.Start), End: timeOfDayOf(rule.End)})
 	}
 	return out
 }

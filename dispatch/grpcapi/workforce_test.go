@@ -13,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/genproto/googleapis/type/dayofweek"
 	"google.golang.org/genproto/googleapis/type/latlng"
 	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -79,6 +82,7 @@ func TestResourcesOverTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	area.ClosedDates, area.BookingCutoff = []*date.Date{b.date(4), b.date(20)}, &timeofday.TimeOfDay{Hours: 16, Minutes: 30}
 	copied, err := b.CreatePlanningArea(b.admin, &pb.CreatePlanningAreaRequest{PlanningAreaId: "copy", PlanningArea: area, RequestId: uuid.NewString()})
 	area.Name = "planningAreas/copy"
 	same("planning area", area, copied, err)
@@ -97,7 +101,16 @@ func TestResourcesOverTheWire(t *testing.T) {
 	tuned, err := b.CreateService(b.admin, &pb.CreateServiceRequest{ServiceId: "piano", Service: service, RequestId: uuid.NewString()})
 	service.Name, service.FixWindowDays, service.Etag = "services/piano", 30, "1"
 	same("service", service, tuned, err)
-	tier := &pb.Tier{DisplayName: "Soon", Price: &money.Money{CurrencyCode: "USD", Units: 79, Nanos: 500_000_000}, OnTimeFloor: 0.9}
+	tier := &pb.Tier{DisplayName: "Soon", Price: &money.Money{CurrencyCode: "USD", Units: 79, Nanos: 500_000_000}, OnTimeFloor: 0.9, ShortNotice: true}
+	tier.PriceCap = &money.Money{CurrencyCode: "USD", Units: 99}
+	tier.PriceRules = []*pb.PriceRule{
+		{
+			Label: "Saturday evening", Weekdays: []dayofweek.DayOfWeek{dayofweek.DayOfWeek_SATURDAY},
+			Start: &timeofday.TimeOfDay{Hours: 18}, End: &timeofday.TimeOfDay{Hours: 22}, PlanningAreas: []string{"planningAreas/center"},
+			Amount: &money.Money{CurrencyCode: "USD", Units: 12, Nanos: 500_000_000},
+		},
+		{Label: "Loyal customers", Amount: &money.Money{CurrencyCode: "USD", Units: -5}},
+	}
 	sold, err := b.CreateTier(b.admin, &pb.CreateTierRequest{Parent: "services/piano", TierId: "soon", Tier: tier, RequestId: uuid.NewString()})
 	tier.Name, tier.Etag = "services/piano/tiers/soon", "1"
 	same("tier", tier, sold, err)
@@ -252,6 +265,16 @@ func TestBadInputsOfTheAdministrator(t *testing.T) {
 			return err
 		}
 	}
+	rule := func(change func(*pb.Tier, *pb.PriceRule)) func() error {
+		return func() error {
+			usd := func(units int64) *money.Money { return &money.Money{CurrencyCode: "USD", Units: units} }
+			r := &pb.PriceRule{Label: "Saturday", Weekdays: []dayofweek.DayOfWeek{dayofweek.DayOfWeek_SATURDAY}, Amount: usd(10)}
+			tier := &pb.Tier{DisplayName: "X", Price: usd(50), PriceRules: []*pb.PriceRule{r}}
+			change(tier, r)
+			_, err := b.CreateTier(b.admin, &pb.CreateTierRequest{Parent: "services/lamp", TierId: "x", Tier: tier, RequestId: uuid.NewString()})
+			return err
+		}
+	}
 	list := func(size int32, token string) func() error {
 		return func() error {
 			_, err := b.ListShifts(b.admin, &pb.ListShiftsRequest{StartDate: b.date(0), EndDate: b.date(5), PageSize: size, PageToken: token})
@@ -313,6 +336,18 @@ func TestBadInputsOfTheAdministrator(t *testing.T) {
 		{"Q02", "finer than a cent", tier(&money.Money{CurrencyCode: "USD", Units: 1, Nanos: 1}), bad, dispatch.ReasonMoneyInvalid, "tier.price"},
 		{"Q04", "another currency", tier(&money.Money{CurrencyCode: "JPY", Units: 1}), bad, dispatch.ReasonMoneyInvalid, "tier.price.currency_code"},
 		{"Q05", "too large", tier(&money.Money{CurrencyCode: "USD", Units: math.MaxInt64}), bad, dispatch.ReasonMoneyInvalid, "tier.price"},
+		{"Q04", "a rule in another currency", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.Amount.CurrencyCode = "EUR" }), bad, dispatch.ReasonMoneyInvalid, "tier.price_rules[0].amount"},
+		{"Q01", "a rule that changes nothing", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.Amount.Units = 0 }), bad, dispatch.ReasonMoneyInvalid, "tier.price_rules[0].amount"},
+		{"Q02", "a rule finer than a cent", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.Amount.Nanos = 1 }), bad, dispatch.ReasonMoneyInvalid, "tier.price_rules[0].amount"},
+		{"Q05", "a rule that is too large", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.Amount.Units = math.MinInt64 }), bad, dispatch.ReasonMoneyInvalid, "tier.price_rules[0].amount"},
+		{"Q04", "a cap below the price", rule(func(p *pb.Tier, _ *pb.PriceRule) { p.PriceCap = &money.Money{CurrencyCode: "USD", Units: 49} }), bad, dispatch.ReasonMoneyInvalid, "tier.price_cap"},
+		{"C04", "a rule of a planning area that is not ours", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.PlanningAreas = []string{"planningAreas/mars"} }), codes.NotFound, dispatch.ReasonReferenceNotFound, "tier.price_rules[0].planning_areas[0]"},
+		{"N10", "a rule without an end", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.Start = &timeofday.TimeOfDay{Hours: 8} }), bad, none, "tier.price_rules[0].end"},
+		{"N10", "a rule at 24:00", rule(func(_ *pb.Tier, r *pb.PriceRule) {
+			r.Start, r.End = &timeofday.TimeOfDay{}, &timeofday.TimeOfDay{Hours: 24}
+		}), bad, none, "tier.price_rules[0].end"},
+		{"N10", "a weekday twice", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.Weekdays = append(r.Weekdays, r.Weekdays[0]) }), bad, none, "tier.price_rules[0].weekdays"},
+		{"F05", "a rule without a label", rule(func(_ *pb.Tier, r *pb.PriceRule) { r.Label = " " }), bad, none, "tier.price_rules[0].label"},
 		{"O01", "page size -1", list(-1, ""), bad, none, "page_size"},
 		{"O02", "page size a billion", list(1e9, ""), codes.OK, "", ""},
 		{"O04", "a token that is none", list(1, "x"), bad, dispatch.ReasonPageTokenInvalid, "page_token"},

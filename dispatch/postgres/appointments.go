@@ -11,12 +11,12 @@ import (
 )
 
 const appointmentColumns = `id, work_order_id, customer_id, state, service_id, tier_id, window_start, window_end,
-	time_zone, price_minor, currency, promise, link_epoch, cancel_reason, booked_by, booked_at, version`
+	time_zone, price_minor, currency, price_lines, promise, link_epoch, cancel_reason, booked_by, booked_at, version`
 
 func scanAppointment(row pgx.CollectableRow) (dispatch.Appointment, error) {
 	var a dispatch.Appointment
 	err := row.Scan(&a.ID, &a.WorkOrder, &a.Customer, &a.State, &a.Service, &a.Tier, &a.Window.Start, &a.Window.End,
-		&a.Window.Zone, &a.Price.Minor, &a.Price.Currency, &a.Promise, &a.LinkEpoch, &a.CancelReason,
+		&a.Window.Zone, &a.Price.Minor, &a.Price.Currency, &a.PriceLines, &a.Promise, &a.LinkEpoch, &a.CancelReason,
 		&a.BookedBy, &a.BookedAt, &a.Version)
 	return a, err
 }
@@ -25,7 +25,7 @@ func appointmentArgs(a dispatch.Appointment) pgx.NamedArgs {
 	return pgx.NamedArgs{
 		"id": a.ID, "work_order": a.WorkOrder, "customer": a.Customer, "state": a.State, "service": a.Service,
 		"tier": a.Tier, "window_start": a.Window.Start, "window_end": a.Window.End, "zone": a.Window.Zone,
-		"price": a.Price.Minor, "currency": a.Price.Currency, "promise": a.Promise, "link_epoch": a.LinkEpoch,
+		"price": a.Price.Minor, "currency": a.Price.Currency, "price_lines": array(a.PriceLines), "promise": a.Promise, "link_epoch": a.LinkEpoch,
 		"cancel_reason": a.CancelReason, "booked_by": a.BookedBy, "booked_at": a.BookedAt, "version": a.Version,
 	}
 }
@@ -47,9 +47,11 @@ func (t *tx) LockAppointment(ctx context.Context, id dispatch.AppointmentID) (di
 
 const createAppointmentSQL = `
 INSERT INTO appointments (tenant_id, id, work_order_id, customer_id, state, service_id, tier_id, window_start,
-	window_end, time_zone, price_minor, currency, promise, link_epoch, cancel_reason, booked_by, booked_at)
+	window_end, time_zone, price_minor, currency, price_lines, promise, link_epoch, cancel_reason,
+	booked_by, booked_at)
 VALUES (@tenant, @id, @work_order, @customer, @state, @service, @tier, @window_start,
-	@window_end, @zone, @price, @currency, @promise, @link_epoch, @cancel_reason, @booked_by, @booked_at)`
+	@window_end, @zone, @price, @currency, @price_lines, @promise, @link_epoch, @cancel_reason,
+	@booked_by, @booked_at)`
 
 // CreateAppointment implements dispatch.WorkTx.
 func (t *tx) CreateAppointment(ctx context.Context, a dispatch.Appointment) error {
@@ -60,7 +62,7 @@ func (t *tx) CreateAppointment(ctx context.Context, a dispatch.Appointment) erro
 const saveAppointmentSQL = `
 UPDATE appointments SET customer_id = @customer, state = @state, tier_id = @tier, window_start = @window_start,
 	window_end = @window_end, time_zone = @zone, price_minor = @price, currency = @currency,
-	promise = @promise, link_epoch = @link_epoch, cancel_reason = @cancel_reason, version = version + 1
+	price_lines = @price_lines, promise = @promise, link_epoch = @link_epoch, cancel_reason = @cancel_reason, version = version + 1
 WHERE tenant_id = @tenant AND id = @id AND version = @version`
 
 // SaveAppointment implements dispatch.WorkTx.

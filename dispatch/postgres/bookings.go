@@ -12,7 +12,7 @@ import (
 // one, as in visitOfSQL.
 const listedAppointmentSQL = `
 SELECT a.id, a.work_order_id, a.customer_id, a.state, a.service_id, a.tier_id, a.window_start, a.window_end,
-	a.time_zone, a.price_minor, a.currency, a.promise, a.link_epoch, a.cancel_reason, a.booked_by, a.booked_at,
+	a.time_zone, a.price_minor, a.currency, a.price_lines, a.promise, a.link_epoch, a.cancel_reason, a.booked_by, a.booked_at,
 	a.version, v.id, a.window_start - make_interval(secs => p.change_cutoff_seconds)
 FROM appointments a
 JOIN work_orders w ON w.tenant_id = a.tenant_id AND w.id = a.work_order_id
@@ -26,7 +26,7 @@ WHERE a.tenant_id = @tenant`
 func scanListedAppointment(row pgx.CollectableRow) (dispatch.ListedAppointment, error) {
 	var a dispatch.ListedAppointment
 	err := row.Scan(&a.ID, &a.WorkOrder, &a.Customer, &a.State, &a.Service, &a.Tier, &a.Window.Start, &a.Window.End,
-		&a.Window.Zone, &a.Price.Minor, &a.Price.Currency, &a.Promise, &a.LinkEpoch, &a.CancelReason, &a.BookedBy,
+		&a.Window.Zone, &a.Price.Minor, &a.Price.Currency, &a.PriceLines, &a.Promise, &a.LinkEpoch, &a.CancelReason, &a.BookedBy,
 		&a.BookedAt, &a.Version, &a.Visit, &a.CutoffAt)
 	return a, err
 }

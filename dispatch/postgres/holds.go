@@ -30,7 +30,7 @@ func (t *tx) CountHolds(ctx context.Context, holder string, at time.Time) (int, 
 
 const holdColumns = `h.id, h.holder, h.state, h.planning_area_id, h.service_id, h.tier_id, h.work_order_id,
 	h.appointment_id, h.address, h.postal_code, h.location, h.window_start, h.window_end, h.time_zone,
-	h.price_minor, h.currency, h.duration_seconds, h.expires_at, h.extensions, h.version`
+	h.price_minor, h.currency, h.price_lines, h.duration_seconds, h.expires_at, h.extensions, h.version`
 
 func scanHold(row pgx.CollectableRow) (dispatch.Hold, error) {
 	var h dispatch.Hold
@@ -39,7 +39,7 @@ func scanHold(row pgx.CollectableRow) (dispatch.Hold, error) {
 	var seconds int64
 	err := row.Scan(&h.ID, &h.Holder, &h.State, &h.PlanningArea, &h.Service, &h.Tier, &order,
 		&appointment, &h.Address, &h.PostalCode, &at, &h.Window.Start, &h.Window.End, &h.Window.Zone,
-		&h.Price.Minor, &h.Price.Currency, &seconds, &h.ExpiresAt, &h.Extensions, &h.Version)
+		&h.Price.Minor, &h.Price.Currency, &h.PriceLines, &seconds, &h.ExpiresAt, &h.Extensions, &h.Version)
 	h.WorkOrder.UUID, h.Appointment.UUID = uuidOrZero(order), uuidOrZero(appointment)
 	h.Location, h.Duration = fromPoint(at), fromSeconds(seconds)
 	return h, err
@@ -48,10 +48,10 @@ func scanHold(row pgx.CollectableRow) (dispatch.Hold, error) {
 const createHoldSQL = `
 INSERT INTO holds (tenant_id, id, holder, state, planning_area_id, service_id, tier_id, work_order_id,
 	appointment_id, address, postal_code, location, window_start, window_end, time_zone, price_minor, currency,
-	duration_seconds, expires_at, extensions)
+	price_lines, duration_seconds, expires_at, extensions)
 VALUES (@tenant, @id, @holder, @state, @area, @service, @tier, @work_order,
 	@appointment, @address, @postal_code, @location, @window_start, @window_end, @zone, @price, @currency,
-	@duration, @expires, @extensions)`
+	@price_lines, @duration, @expires, @extensions)`
 
 // CreateHold implements dispatch.BookingTx.
 func (t *tx) CreateHold(ctx context.Context, h dispatch.Hold) error {
@@ -60,7 +60,7 @@ func (t *tx) CreateHold(ctx context.Context, h dispatch.Hold) error {
 		"tier": h.Tier, "work_order": orNull(h.WorkOrder), "appointment": orNull(h.Appointment),
 		"address": h.Address, "postal_code": h.PostalCode, "location": toPoint(h.Location),
 		"window_start": h.Window.Start, "window_end": h.Window.End, "zone": h.Window.Zone,
-		"price": h.Price.Minor, "currency": h.Price.Currency, "duration": toSeconds(h.Duration),
+		"price": h.Price.Minor, "currency": h.Price.Currency, "price_lines": array(h.PriceLines), "duration": toSeconds(h.Duration),
 		"expires": h.ExpiresAt, "extensions": h.Extensions,
 	})
 	return err

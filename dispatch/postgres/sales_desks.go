@@ -37,9 +37,7 @@ func scanSalesDesk(row pgx.CollectableRow) (dispatch.SalesDesk, error) {
 	var within [][]int64
 	err := row.Scan(&d.ID, &d.DisplayName, &d.TimeZone, &closed, &d.Members, &d.Ladder, &d.Version,
 		&days, &starts, &ends, &tiers, &urgencies, &within)
-	for _, day := range closed {
-		d.Closed = append(d.Closed, dispatch.DateOf(day, time.UTC))
-	}
+	d.Closed = fromDates(closed)
 	d.Hours = windowRules(days, starts, ends)
 	for i := range tiers {
 		d.Clocks = append(d.Clocks, dispatch.ReferralClock{
@@ -51,12 +49,8 @@ func scanSalesDesk(row pgx.CollectableRow) (dispatch.SalesDesk, error) {
 }
 
 func salesDeskArgs(d dispatch.SalesDesk) pgx.NamedArgs {
-	closed := make([]time.Time, len(d.Closed))
-	for i, day := range d.Closed {
-		closed[i] = day.UTC()
-	}
 	return pgx.NamedArgs{
-		"id": d.ID, "name": d.DisplayName, "zone": d.TimeZone, "closed": closed, "members": texts(d.Members),
+		"id": d.ID, "name": d.DisplayName, "zone": d.TimeZone, "closed": toDates(d.Closed), "members": texts(d.Members),
 		"ladder": texts(d.Ladder), "version": d.Version,
 	}
 }

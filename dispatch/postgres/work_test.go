@@ -117,7 +117,7 @@ func (b *bench) appointment(of dispatch.WorkOrder) (dispatch.Appointment, dispat
 		ID: dispatch.AppointmentID{UUID: newUUID()}, WorkOrder: of.ID, Customer: b.customer,
 		State: dispatch.AppointmentConfirmed, Service: "repair", Tier: "standard",
 		Window: dispatch.Window{Span: dispatch.Span{Start: morning, End: morning.Add(2 * time.Hour)}, Zone: "America/New_York"},
-		Price:  dispatch.Money{Minor: 9900, Currency: "USD"}, Promise: 1, LinkEpoch: 1,
+		Price:  dispatch.Money{Minor: 9900, Currency: "USD"}, PriceLines: []dispatch.PriceLine{{Label: "Standard", Minor: 9900}}, Promise: 1, LinkEpoch: 1,
 		BookedBy: "visitor:1", BookedAt: morning, Version: 1,
 	}
 	return a, dispatch.Promise{

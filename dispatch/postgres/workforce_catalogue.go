@@ -216,19 +216,30 @@ func skillArrays(list []dispatch.SkillLevel) (skills []string, levels []int, unt
 	return skills, levels, until
 }
 
-const tierColumns = `service_id, id, display_name, price_minor, currency, on_time_floor, version`
+const tierColumns = `service_id, id, display_name, price_minor, currency, on_time_floor,
+	price_rules, price_cap_minor, short_notice, version`
 
 func scanTier(row pgx.CollectableRow) (dispatch.Tier, error) {
 	var r dispatch.Tier
-	err := row.Scan(&r.Service, &r.ID, &r.DisplayName, &r.Price.Minor, &r.Price.Currency, &r.OnTimeFloor, &r.Version)
+	var most *int64
+	err := row.Scan(&r.Service, &r.ID, &r.DisplayName, &r.Price.Minor, &r.Price.Currency, &r.OnTimeFloor,
+		&r.Rules, &most, &r.ShortNotice, &r.Version)
+	if most != nil {
+		r.Cap = &dispatch.Money{Minor: *most, Currency: r.Price.Currency}
+	}
 	return r, err
 }
 
 func tierArgs(r dispatch.Tier) pgx.NamedArgs {
-	return pgx.NamedArgs{
+	args := pgx.NamedArgs{
 		"service": r.Service, "id": r.ID, "name": r.DisplayName, "price": r.Price.Minor,
-		"currency": r.Price.Currency, "floor": r.OnTimeFloor, "version": r.Version,
+		"currency": r.Price.Currency, "floor": r.OnTimeFloor, "rules": array(r.Rules), "cap": nil,
+		"short_notice": r.ShortNotice, "version": r.Version,
 	}
+	if r.Cap != nil {
+		args["cap"] = r.Cap.Minor
+	}
+	return args
 }
 
 const getTierSQL = `SELECT ` + tierColumns + `
@@ -260,8 +271,9 @@ func (t *tx) PageTiers(ctx context.Context, service dispatch.ServiceID, page dis
 }
 
 const createTierSQL = `
-INSERT INTO service_tiers (tenant_id, service_id, id, display_name, price_minor, currency, on_time_floor)
-VALUES (@tenant, @service, @id, @name, @price, @currency, @floor)`
+INSERT INTO service_tiers (tenant_id, service_id, id, display_name, price_minor, currency, on_time_floor,
+	price_rules, price_cap_minor, short_notice)
+VALUES (@tenant, @service, @id, @name, @price, @currency, @floor, @rules, @cap, @short_notice)`
 
 // CreateTier implements dispatch.CatalogueTx.
 func (t *tx) CreateTier(ctx context.Context, r dispatch.Tier) error {
@@ -270,7 +282,7 @@ func (t *tx) CreateTier(ctx context.Context, r dispatch.Tier) error {
 
 const saveTierSQL = `
 UPDATE service_tiers SET display_name = @name, price_minor = @price, currency = @currency, on_time_floor = @floor,
-	version = version + 1
+	price_rules = @rules, price_cap_minor = @cap, short_notice = @short_notice, version = version + 1
 WHERE tenant_id = @tenant AND service_id = @service AND id = @id AND version = @version`
 
 // SaveTier implements dispatch.CatalogueTx.

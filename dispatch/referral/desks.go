@@ -55,8 +55,7 @@ func checkDesk(ctx context.Context, tx dispatch.Tx, d *dispatch.SalesDesk) error
 			return dispatch.InvalidField(dispatch.ReasonInvalidRequest, fmt.Sprintf("sales_desk.office_hours[%d].end", i), "it is the start, %s", h.Start)
 		}
 	}
-	slices.SortFunc(d.Closed, func(a, b dispatch.Date) int { return a.UTC().Compare(b.UTC()) })
-	d.Closed = slices.Compact(d.Closed)
+	d.Closed = dispatch.SortedDates(d.Closed)
 	if len(d.Members) == 0 {
 		return dispatch.InvalidField(dispatch.ReasonInvalidRequest, "sales_desk.members", "it needs at least one: referrals get an owner at once")
 	}

@@ -211,8 +211,32 @@ func checkTier(ctx context.Context, tx dispatch.Tx, t *dispatch.Tier) error {
 	if t.Price.Minor < 0 {
 		f.add(dispatch.InvalidField(dispatch.ReasonMoneyInvalid, "tier.price", "it is negative"))
 	}
+	if err := checkPrices(ctx, tx, &f, t); err != nil {
+		return err
+	}
 	if math.IsNaN(t.OnTimeFloor) || t.OnTimeFloor < 0 || t.OnTimeFloor > 1 {
 		f.field("tier.on_time_floor", "expected a probability from 0 to 1")
 	}
 	return f.err()
+}
+
+// checkPrices judges the rules of a tier's price.
+func checkPrices(ctx context.Context, tx dispatch.Tx, f *faults, t *dispatch.Tier) error {
+	if t.Cap != nil && (t.Cap.Currency != t.Price.Currency || t.Cap.Minor < t.Price.Minor) {
+		f.add(dispatch.InvalidField(dispatch.ReasonMoneyInvalid, "tier.price_cap", "expected at least the price, in its currency"))
+	}
+	for i := range t.Rules {
+		r, at := &t.Rules[i], fmt.Sprintf("tier.price_rules[%d]", i)
+		f.label(at+".label", &r.Label)
+		if r.Amount.Minor == 0 || r.Amount.Currency != t.Price.Currency {
+			f.add(dispatch.InvalidField(dispatch.ReasonMoneyInvalid, at+".amount", "expected more or less than nothing, in %s", t.Price.Currency))
+		}
+		for k, area := range r.Areas {
+			_, err := tx.GetPlanningArea(ctx, area)
+			if err := f.reference(fmt.Sprintf("%s.planning_areas[%d]", at, k), dispatch.PlanningArea{ID: area}.Name(), err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

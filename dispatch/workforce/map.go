@@ -67,6 +67,7 @@ func checkPlanningArea(_ context.Context, _ dispatch.Tx, a *dispatch.PlanningAre
 			f.field(fmt.Sprintf("planning_area.windows[%d].end", i), "it is the start, %s", rule.Start)
 		}
 	}
+	a.Closed = dispatch.SortedDates(a.Closed)
 	return f.err()
 }
 

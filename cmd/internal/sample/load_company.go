@@ -47,7 +47,11 @@ func planningArea(name string) *pb.PlanningArea {
 	area := &pb.PlanningArea{
 		DisplayName: name, TimeZone: zone, LeadTime: durationpb.New(2 * time.Hour), HorizonDays: 21,
 		ChangeCutoff: durationpb.New(4 * time.Hour), HoldDuration: durationpb.New(10 * time.Minute),
-		PlanTime: &timeofday.TimeOfDay{Hours: 18},
+		PlanTime: &timeofday.TimeOfDay{Hours: 18}, BookingCutoff: &timeofday.TimeOfDay{Hours: 18},
+	}
+	for _, ahead := range []int{0, 1} {
+		year := int32(time.Now().Year() + ahead) //nolint:gosec // four digits
+		area.ClosedDates = append(area.ClosedDates, &date.Date{Year: year, Month: 1, Day: 1}, &date.Date{Year: year, Month: 12, Day: 25})
 	}
 	workdays := []dayofweek.DayOfWeek{
 		dayofweek.DayOfWeek_MONDAY, dayofweek.DayOfWeek_TUESDAY, dayofweek.DayOfWeek_WEDNESDAY,
@@ -141,6 +145,18 @@ func (l *loading) makeService(ctx context.Context, s Service) error {
 			Parent: "services/" + s.ID, TierId: tier.id,
 			Tier: &pb.Tier{
 				DisplayName: tier.name, Price: &money.Money{CurrencyCode: "USD", Units: s.Price + tier.extra}, OnTimeFloor: tier.floor,
+				ShortNotice: tier.id == "priority",
+				PriceRules: []*pb.PriceRule{
+					{
+						Label: "Saturday", Weekdays: []dayofweek.DayOfWeek{dayofweek.DayOfWeek_SATURDAY},
+						Amount: &money.Money{CurrencyCode: "USD", Units: 35},
+					},
+					{
+						Label: "Quiet hours", Start: &timeofday.TimeOfDay{Hours: 12}, End: &timeofday.TimeOfDay{Hours: 14},
+						Amount: &money.Money{CurrencyCode: "USD", Units: -10},
+					},
+				},
+				PriceCap: &money.Money{CurrencyCode: "USD", Units: s.Price + tier.extra + 35},
 			},
 			RequestId: requestID(),
 		})

@@ -177,7 +177,9 @@ type Appointment struct {
 	// When it was booked.
 	BookTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=book_time,json=bookTime,proto3" json:"book_time,omitempty"`
 	// Version of what was read, opaque. An update must carry the one it is based on.
-	Etag          string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What the price is made of: the tier's price first, then what its rules add.
+	PriceLines    []*PriceLine `protobuf:"bytes,15,rep,name=price_lines,json=priceLines,proto3" json:"price_lines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -308,6 +310,13 @@ func (x *Appointment) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Appointment) GetPriceLines() []*PriceLine {
+	if x != nil {
+		return x.PriceLines
+	}
+	return nil
 }
 
 // One entry of the ledger of what was promised. Entries are never overwritten: a
@@ -863,7 +872,7 @@ var File_firstfix_v1_appointment_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_appointment_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfirstfix/v1/appointment.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a firstfix/v1/arrival_window.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xe9\x06\n" +
+	"\x1dfirstfix/v1/appointment.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a firstfix/v1/arrival_window.proto\x1a\x16firstfix/v1/tier.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xa7\a\n" +
 	"\vAppointment\x12Y\n" +
 	"\x04name\x18\x01 \x01(\tBE\xe0A\b\xbaH?\xd8\x01\x01r:28^appointments/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x128\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1d.firstfix.v1.AppointmentStateB\x03\xe0A\x03R\x05state\x127\n" +
@@ -886,7 +895,9 @@ const file_firstfix_v1_appointment_proto_rawDesc = "" +
 	"\rcancel_reason\x18\f \x01(\tB\x03\xe0A\x03R\fcancelReason\x12<\n" +
 	"\tbook_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\bbookTime\x12\x1e\n" +
 	"\x04etag\x18\x0e \x01(\tB\n" +
-	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag:T\xeaAQ\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12<\n" +
+	"\vprice_lines\x18\x0f \x03(\v2\x16.firstfix.v1.PriceLineB\x03\xe0A\x03R\n" +
+	"priceLines:T\xeaAQ\n" +
 	"\x18firstfix.dev/Appointment\x12\x1aappointments/{appointment}*\fappointments2\vappointment\"\xb9\x02\n" +
 	"\aPromise\x12\x18\n" +
 	"\aordinal\x18\x01 \x01(\x05R\aordinal\x122\n" +
@@ -978,6 +989,7 @@ var file_firstfix_v1_appointment_proto_goTypes = []any{
 	(*ArrivalWindow)(nil),                // 11: firstfix.v1.ArrivalWindow
 	(*money.Money)(nil),                  // 12: google.type.Money
 	(*timestamppb.Timestamp)(nil),        // 13: google.protobuf.Timestamp
+	(*PriceLine)(nil),                    // 14: firstfix.v1.PriceLine
 }
 var file_firstfix_v1_appointment_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.Appointment.state:type_name -> firstfix.v1.AppointmentState
@@ -985,17 +997,18 @@ var file_firstfix_v1_appointment_proto_depIdxs = []int32{
 	12, // 2: firstfix.v1.Appointment.price:type_name -> google.type.Money
 	13, // 3: firstfix.v1.Appointment.change_cutoff_time:type_name -> google.protobuf.Timestamp
 	13, // 4: firstfix.v1.Appointment.book_time:type_name -> google.protobuf.Timestamp
-	11, // 5: firstfix.v1.Promise.window:type_name -> firstfix.v1.ArrivalWindow
-	13, // 6: firstfix.v1.Promise.promise_time:type_name -> google.protobuf.Timestamp
-	1,  // 7: firstfix.v1.Promise.outcome:type_name -> firstfix.v1.PromiseOutcome
-	13, // 8: firstfix.v1.Promise.judge_time:type_name -> google.protobuf.Timestamp
-	2,  // 9: firstfix.v1.ListAppointmentsResponse.appointments:type_name -> firstfix.v1.Appointment
-	3,  // 10: firstfix.v1.ListPromisesResponse.promises:type_name -> firstfix.v1.Promise
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	14, // 5: firstfix.v1.Appointment.price_lines:type_name -> firstfix.v1.PriceLine
+	11, // 6: firstfix.v1.Promise.window:type_name -> firstfix.v1.ArrivalWindow
+	13, // 7: firstfix.v1.Promise.promise_time:type_name -> google.protobuf.Timestamp
+	1,  // 8: firstfix.v1.Promise.outcome:type_name -> firstfix.v1.PromiseOutcome
+	13, // 9: firstfix.v1.Promise.judge_time:type_name -> google.protobuf.Timestamp
+	2,  // 10: firstfix.v1.ListAppointmentsResponse.appointments:type_name -> firstfix.v1.Appointment
+	3,  // 11: firstfix.v1.ListPromisesResponse.promises:type_name -> firstfix.v1.Promise
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_appointment_proto_init() }
@@ -1004,6 +1017,7 @@ func file_firstfix_v1_appointment_proto_init() {
 		return
 	}
 	file_firstfix_v1_arrival_window_proto_init()
+	file_firstfix_v1_tier_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -111,7 +111,9 @@ type Hold struct {
 	Appointment string `protobuf:"bytes,10,opt,name=appointment,proto3" json:"appointment,omitempty"`
 	// Proof that the caller is the holder: opaque, given to whoever made the hold
 	// and needed for whatever is done with it.
-	HoldToken     string `protobuf:"bytes,11,opt,name=hold_token,json=holdToken,proto3" json:"hold_token,omitempty"`
+	HoldToken string `protobuf:"bytes,11,opt,name=hold_token,json=holdToken,proto3" json:"hold_token,omitempty"`
+	// What the price is made of: the tier's price first, then what its rules add.
+	PriceLines    []*PriceLine `protobuf:"bytes,12,rep,name=price_lines,json=priceLines,proto3" json:"price_lines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,6 +223,13 @@ func (x *Hold) GetHoldToken() string {
 		return x.HoldToken
 	}
 	return ""
+}
+
+func (x *Hold) GetPriceLines() []*PriceLine {
+	if x != nil {
+		return x.PriceLines
+	}
+	return nil
 }
 
 // Request of BookingService.CreateHold.
@@ -758,7 +767,7 @@ var File_firstfix_v1_hold_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_hold_proto_rawDesc = "" +
 	"\n" +
-	"\x16firstfix/v1/hold.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfirstfix/v1/appointment.proto\x1a firstfix/v1/arrival_window.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xa6\x05\n" +
+	"\x16firstfix/v1/hold.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfirstfix/v1/appointment.proto\x1a firstfix/v1/arrival_window.proto\x1a\x16firstfix/v1/tier.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xe4\x05\n" +
 	"\x04Hold\x12R\n" +
 	"\x04name\x18\x01 \x01(\tB>\xe0A\b\xbaH8\xd8\x01\x01r321^holds/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\x121\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x16.firstfix.v1.HoldStateB\x03\xe0A\x03R\x05state\x127\n" +
@@ -778,7 +787,9 @@ const file_firstfix_v1_hold_proto_rawDesc = "" +
 	" \x01(\tB \xe0A\x03\xfaA\x1a\n" +
 	"\x18firstfix.dev/AppointmentR\vappointment\x12\"\n" +
 	"\n" +
-	"hold_token\x18\v \x01(\tB\x03\xe0A\x03R\tholdToken:1\xeaA.\n" +
+	"hold_token\x18\v \x01(\tB\x03\xe0A\x03R\tholdToken\x12<\n" +
+	"\vprice_lines\x18\f \x03(\v2\x16.firstfix.v1.PriceLineB\x03\xe0A\x03R\n" +
+	"priceLines:1\xeaA.\n" +
 	"\x11firstfix.dev/Hold\x12\fholds/{hold}*\x05holds2\x04hold\"\x97\x01\n" +
 	"\x11CreateHoldRequest\x12-\n" +
 	"\n" +
@@ -867,22 +878,24 @@ var file_firstfix_v1_hold_proto_goTypes = []any{
 	(*ArrivalWindow)(nil),         // 9: firstfix.v1.ArrivalWindow
 	(*money.Money)(nil),           // 10: google.type.Money
 	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*Appointment)(nil),           // 12: firstfix.v1.Appointment
+	(*PriceLine)(nil),             // 12: firstfix.v1.PriceLine
+	(*Appointment)(nil),           // 13: firstfix.v1.Appointment
 }
 var file_firstfix_v1_hold_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.Hold.state:type_name -> firstfix.v1.HoldState
 	9,  // 1: firstfix.v1.Hold.window:type_name -> firstfix.v1.ArrivalWindow
 	10, // 2: firstfix.v1.Hold.price:type_name -> google.type.Money
 	11, // 3: firstfix.v1.Hold.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 4: firstfix.v1.ConfirmHoldRequest.customer_details:type_name -> firstfix.v1.CustomerDetails
-	7,  // 5: firstfix.v1.ConfirmHoldRequest.notifications:type_name -> firstfix.v1.NotificationChoices
-	9,  // 6: firstfix.v1.ConfirmHoldRequest.window:type_name -> firstfix.v1.ArrivalWindow
-	12, // 7: firstfix.v1.ConfirmHoldResponse.appointment:type_name -> firstfix.v1.Appointment
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 4: firstfix.v1.Hold.price_lines:type_name -> firstfix.v1.PriceLine
+	6,  // 5: firstfix.v1.ConfirmHoldRequest.customer_details:type_name -> firstfix.v1.CustomerDetails
+	7,  // 6: firstfix.v1.ConfirmHoldRequest.notifications:type_name -> firstfix.v1.NotificationChoices
+	9,  // 7: firstfix.v1.ConfirmHoldRequest.window:type_name -> firstfix.v1.ArrivalWindow
+	13, // 8: firstfix.v1.ConfirmHoldResponse.appointment:type_name -> firstfix.v1.Appointment
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_hold_proto_init() }
@@ -892,6 +905,7 @@ func file_firstfix_v1_hold_proto_init() {
 	}
 	file_firstfix_v1_appointment_proto_init()
 	file_firstfix_v1_arrival_window_proto_init()
+	file_firstfix_v1_tier_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

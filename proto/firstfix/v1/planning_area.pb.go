@@ -9,6 +9,7 @@ package firstfixv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	date "google.golang.org/genproto/googleapis/type/date"
 	dayofweek "google.golang.org/genproto/googleapis/type/dayofweek"
 	timeofday "google.golang.org/genproto/googleapis/type/timeofday"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -52,7 +53,13 @@ type PlanningArea struct {
 	// When, on the evening before, the day is planned; local time, to the minute.
 	PlanTime *timeofday.TimeOfDay `protobuf:"bytes,9,opt,name=plan_time,json=planTime,proto3" json:"plan_time,omitempty"`
 	// Version of what was read, opaque. An update must carry the one it is based on.
-	Etag          string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Local days on which no arrival window begins: holidays, days off. What was
+	// promised on them before stays promised.
+	ClosedDates []*date.Date `protobuf:"bytes,11,rep,name=closed_dates,json=closedDates,proto3" json:"closed_dates,omitempty"`
+	// Until when, on the day before, a day can be booked; local time, to the minute.
+	// Unset means up to the lead time. Tiers of short notice are sold afterwards too.
+	BookingCutoff *timeofday.TimeOfDay `protobuf:"bytes,12,opt,name=booking_cutoff,json=bookingCutoff,proto3" json:"booking_cutoff,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +162,20 @@ func (x *PlanningArea) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *PlanningArea) GetClosedDates() []*date.Date {
+	if x != nil {
+		return x.ClosedDates
+	}
+	return nil
+}
+
+func (x *PlanningArea) GetBookingCutoff() *timeofday.TimeOfDay {
+	if x != nil {
+		return x.BookingCutoff
+	}
+	return nil
 }
 
 // A rule of the template: on these weekdays, an arrival window from start to end
@@ -517,7 +538,7 @@ var File_firstfix_v1_planning_area_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_planning_area_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffirstfix/v1/planning_area.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1bgoogle/type/dayofweek.proto\x1a\x1bgoogle/type/timeofday.proto\"\x93\a\n" +
+	"\x1ffirstfix/v1/planning_area.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/dayofweek.proto\x1a\x1bgoogle/type/timeofday.proto\"\xd2\t\n" +
 	"\fPlanningArea\x12@\n" +
 	"\x04name\x18\x01 \x01(\tB,\xe0A\b\xbaH&\xd8\x01\x01r!2\x1f^planningAreas/[a-z0-9-]{1,63}$R\x04name\x12B\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x1f\xe0A\x02\xbaH\x19\xd8\x01\x01r\x14\x18\xc8\x01(\xa0\x062\f[\\p{L}\\p{N}]R\vdisplayName\x12'\n" +
@@ -533,7 +554,10 @@ const file_firstfix_v1_planning_area_proto_rawDesc = "" +
 	"\fOUT_OF_RANGE\x12%must be 00:00 to 23:59, to the minute\x1avthis.hours >= 0 && this.hours <= 23 && this.minutes >= 0 && this.minutes <= 59 && this.seconds == 0 && this.nanos == 0R\bplanTime\x12\x1e\n" +
 	"\x04etag\x18\n" +
 	" \x01(\tB\n" +
-	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag:Z\xeaAW\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12B\n" +
+	"\fclosed_dates\x18\v \x03(\v2\x11.google.type.DateB\f\xe0A\x01\xbaH\x06\x92\x01\x03\x10\x90\x03R\vclosedDates\x12\xf8\x01\n" +
+	"\x0ebooking_cutoff\x18\f \x01(\v2\x16.google.type.TimeOfDayB\xb8\x01\xe0A\x01\xbaH\xb1\x01\xba\x01\xad\x01\n" +
+	"\fOUT_OF_RANGE\x12%must be 00:00 to 23:59, to the minute\x1avthis.hours >= 0 && this.hours <= 23 && this.minutes >= 0 && this.minutes <= 59 && this.seconds == 0 && this.nanos == 0R\rbookingCutoff:Z\xeaAW\n" +
 	"\x19firstfix.dev/PlanningArea\x12\x1dplanningAreas/{planning_area}*\rplanningAreas2\fplanningArea\"\xb0\x04\n" +
 	"\n" +
 	"WindowRule\x12L\n" +
@@ -595,8 +619,9 @@ var file_firstfix_v1_planning_area_proto_goTypes = []any{
 	(*UpdatePlanningAreaRequest)(nil), // 6: firstfix.v1.UpdatePlanningAreaRequest
 	(*durationpb.Duration)(nil),       // 7: google.protobuf.Duration
 	(*timeofday.TimeOfDay)(nil),       // 8: google.type.TimeOfDay
-	(dayofweek.DayOfWeek)(0),          // 9: google.type.DayOfWeek
-	(*fieldmaskpb.FieldMask)(nil),     // 10: google.protobuf.FieldMask
+	(*date.Date)(nil),                 // 9: google.type.Date
+	(dayofweek.DayOfWeek)(0),          // 10: google.type.DayOfWeek
+	(*fieldmaskpb.FieldMask)(nil),     // 11: google.protobuf.FieldMask
 }
 var file_firstfix_v1_planning_area_proto_depIdxs = []int32{
 	1,  // 0: firstfix.v1.PlanningArea.windows:type_name -> firstfix.v1.WindowRule
@@ -604,18 +629,20 @@ var file_firstfix_v1_planning_area_proto_depIdxs = []int32{
 	7,  // 2: firstfix.v1.PlanningArea.change_cutoff:type_name -> google.protobuf.Duration
 	7,  // 3: firstfix.v1.PlanningArea.hold_duration:type_name -> google.protobuf.Duration
 	8,  // 4: firstfix.v1.PlanningArea.plan_time:type_name -> google.type.TimeOfDay
-	9,  // 5: firstfix.v1.WindowRule.weekdays:type_name -> google.type.DayOfWeek
-	8,  // 6: firstfix.v1.WindowRule.start:type_name -> google.type.TimeOfDay
-	8,  // 7: firstfix.v1.WindowRule.end:type_name -> google.type.TimeOfDay
-	0,  // 8: firstfix.v1.CreatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
-	0,  // 9: firstfix.v1.ListPlanningAreasResponse.planning_areas:type_name -> firstfix.v1.PlanningArea
-	0,  // 10: firstfix.v1.UpdatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
-	10, // 11: firstfix.v1.UpdatePlanningAreaRequest.update_mask:type_name -> google.protobuf.FieldMask
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	9,  // 5: firstfix.v1.PlanningArea.closed_dates:type_name -> google.type.Date
+	8,  // 6: firstfix.v1.PlanningArea.booking_cutoff:type_name -> google.type.TimeOfDay
+	10, // 7: firstfix.v1.WindowRule.weekdays:type_name -> google.type.DayOfWeek
+	8,  // 8: firstfix.v1.WindowRule.start:type_name -> google.type.TimeOfDay
+	8,  // 9: firstfix.v1.WindowRule.end:type_name -> google.type.TimeOfDay
+	0,  // 10: firstfix.v1.CreatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
+	0,  // 11: firstfix.v1.ListPlanningAreasResponse.planning_areas:type_name -> firstfix.v1.PlanningArea
+	0,  // 12: firstfix.v1.UpdatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
+	11, // 13: firstfix.v1.UpdatePlanningAreaRequest.update_mask:type_name -> google.protobuf.FieldMask
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_planning_area_proto_init() }

@@ -100,6 +100,10 @@ const (
 	NoOfferReason_NO_OFFER_REASON_FULLY_BOOKED NoOfferReason = 6
 	// Somebody could come, but not surely enough for the tier.
 	NoOfferReason_NO_OFFER_REASON_TOO_UNSURE NoOfferReason = 7
+	// The company is closed on these days.
+	NoOfferReason_NO_OFFER_REASON_CLOSED NoOfferReason = 8
+	// It is too late in the day for the next one, except at a level of short notice.
+	NoOfferReason_NO_OFFER_REASON_BOOKING_CUTOFF NoOfferReason = 9
 )
 
 // Enum value maps for NoOfferReason.
@@ -113,6 +117,8 @@ var (
 		5: "NO_OFFER_REASON_NO_SKILL",
 		6: "NO_OFFER_REASON_FULLY_BOOKED",
 		7: "NO_OFFER_REASON_TOO_UNSURE",
+		8: "NO_OFFER_REASON_CLOSED",
+		9: "NO_OFFER_REASON_BOOKING_CUTOFF",
 	}
 	NoOfferReason_value = map[string]int32{
 		"NO_OFFER_REASON_UNSPECIFIED":      0,
@@ -123,6 +129,8 @@ var (
 		"NO_OFFER_REASON_NO_SKILL":         5,
 		"NO_OFFER_REASON_FULLY_BOOKED":     6,
 		"NO_OFFER_REASON_TOO_UNSURE":       7,
+		"NO_OFFER_REASON_CLOSED":           8,
+		"NO_OFFER_REASON_BOOKING_CUTOFF":   9,
 	}
 )
 
@@ -235,7 +243,9 @@ type SlotOffer struct {
 	EstimateQuality EstimateQuality `protobuf:"varint,9,opt,name=estimate_quality,json=estimateQuality,proto3,enum=firstfix.v1.EstimateQuality" json:"estimate_quality,omitempty"`
 	// The offer, sealed: opaque, to be given to CreateHold or
 	// RescheduleAppointment as it is.
-	SlotToken     string `protobuf:"bytes,10,opt,name=slot_token,json=slotToken,proto3" json:"slot_token,omitempty"`
+	SlotToken string `protobuf:"bytes,10,opt,name=slot_token,json=slotToken,proto3" json:"slot_token,omitempty"`
+	// What the price is made of: the tier's price first, then what its rules add.
+	PriceLines    []*PriceLine `protobuf:"bytes,11,rep,name=price_lines,json=priceLines,proto3" json:"price_lines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -338,6 +348,13 @@ func (x *SlotOffer) GetSlotToken() string {
 		return x.SlotToken
 	}
 	return ""
+}
+
+func (x *SlotOffer) GetPriceLines() []*PriceLine {
+	if x != nil {
+		return x.PriceLines
+	}
+	return nil
 }
 
 // A place that may not be a site yet.
@@ -746,8 +763,12 @@ type SearchSlotOffersResponse struct {
 	NoOfferReasons []NoOfferReason `protobuf:"varint,2,rep,packed,name=no_offer_reasons,json=noOfferReasons,proto3,enum=firstfix.v1.NoOfferReason" json:"no_offer_reasons,omitempty"`
 	// Nothing can be booked from here on yet.
 	HorizonEndTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=horizon_end_time,json=horizonEndTime,proto3" json:"horizon_end_time,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Where nothing is offered: what could be had instead, the soonest first. That is
+	// the soonest window after the range, and the soonest in it of another level of
+	// service; why each is not among the offers is the first of its reasons.
+	Alternatives  []*SlotOffer `protobuf:"bytes,4,rep,name=alternatives,proto3" json:"alternatives,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchSlotOffersResponse) Reset() {
@@ -801,11 +822,18 @@ func (x *SearchSlotOffersResponse) GetHorizonEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *SearchSlotOffersResponse) GetAlternatives() []*SlotOffer {
+	if x != nil {
+		return x.Alternatives
+	}
+	return nil
+}
+
 var File_firstfix_v1_slot_offer_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_slot_offer_proto_rawDesc = "" +
 	"\n" +
-	"\x1cfirstfix/v1/slot_offer.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a firstfix/v1/arrival_window.proto\x1a\x19firstfix/v1/service.proto\x1a\x16firstfix/v1/tier.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x18google/type/latlng.proto\x1a\x17google/type/money.proto\"\xf8\x03\n" +
+	"\x1cfirstfix/v1/slot_offer.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a firstfix/v1/arrival_window.proto\x1a\x19firstfix/v1/service.proto\x1a\x16firstfix/v1/tier.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x18google/type/latlng.proto\x1a\x17google/type/money.proto\"\xb1\x04\n" +
 	"\tSlotOffer\x122\n" +
 	"\x06window\x18\x01 \x01(\v2\x1a.firstfix.v1.ArrivalWindowR\x06window\x123\n" +
 	"\aservice\x18\x02 \x01(\tB\x19\xfaA\x16\n" +
@@ -821,7 +849,9 @@ const file_firstfix_v1_slot_offer_proto_rawDesc = "" +
 	"\x10estimate_quality\x18\t \x01(\x0e2\x1c.firstfix.v1.EstimateQualityR\x0festimateQuality\x12\x1d\n" +
 	"\n" +
 	"slot_token\x18\n" +
-	" \x01(\tR\tslotToken\"\xd5\x02\n" +
+	" \x01(\tR\tslotToken\x127\n" +
+	"\vprice_lines\x18\v \x03(\v2\x16.firstfix.v1.PriceLineR\n" +
+	"priceLines\"\xd5\x02\n" +
 	"\x05Place\x12(\n" +
 	"\aaddress\x18\x01 \x01(\tB\x0e\xe0A\x01\xbaH\br\x06\x18\xac\x02(\xb0\tR\aaddress\x12-\n" +
 	"\vpostal_code\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04\x18\x14(PR\n" +
@@ -859,15 +889,16 @@ const file_firstfix_v1_slot_offer_proto_rawDesc = "" +
 	"\bend_date\x18\b \x01(\v2\x11.google.type.DateB\xd3\x01\xe0A\x02\xbaH\xcc\x01\xba\x01\xc5\x01\n" +
 	"\fOUT_OF_RANGE\x12Cmust be a whole date: year 1900 to 9999, month 1 to 12, day 1 to 31\x1apthis.year >= 1900 && this.year <= 9999 && this.month >= 1 && this.month <= 12 && this.day >= 1 && this.day <= 31\xc8\x01\x01R\aendDate:\x8b\x01\xbaH\x87\x01\x1a\x84\x01\n" +
 	"\x10REQUIRED.service\x12)service is required for a place or a site\x1aEthis.service != '' || this.work_order != '' || this.appointment != ''B\x10\n" +
-	"\asubject\x12\x05\xbaH\x02\b\x01\"\xd6\x01\n" +
+	"\asubject\x12\x05\xbaH\x02\b\x01\"\x92\x02\n" +
 	"\x18SearchSlotOffersResponse\x12.\n" +
 	"\x06offers\x18\x01 \x03(\v2\x16.firstfix.v1.SlotOfferR\x06offers\x12D\n" +
 	"\x10no_offer_reasons\x18\x02 \x03(\x0e2\x1a.firstfix.v1.NoOfferReasonR\x0enoOfferReasons\x12D\n" +
-	"\x10horizon_end_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0ehorizonEndTime*m\n" +
+	"\x10horizon_end_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0ehorizonEndTime\x12:\n" +
+	"\falternatives\x18\x04 \x03(\v2\x16.firstfix.v1.SlotOfferR\falternatives*m\n" +
 	"\x0fEstimateQuality\x12 \n" +
 	"\x1cESTIMATE_QUALITY_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ESTIMATE_QUALITY_COARSE\x10\x01\x12\x1b\n" +
-	"\x17ESTIMATE_QUALITY_ROUTED\x10\x02*\x9b\x02\n" +
+	"\x17ESTIMATE_QUALITY_ROUTED\x10\x02*\xdb\x02\n" +
 	"\rNoOfferReason\x12\x1f\n" +
 	"\x1bNO_OFFER_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bNO_OFFER_REASON_OUT_OF_AREA\x10\x01\x12\"\n" +
@@ -876,7 +907,9 @@ const file_firstfix_v1_slot_offer_proto_rawDesc = "" +
 	"\x1aNO_OFFER_REASON_NO_WINDOWS\x10\x04\x12\x1c\n" +
 	"\x18NO_OFFER_REASON_NO_SKILL\x10\x05\x12 \n" +
 	"\x1cNO_OFFER_REASON_FULLY_BOOKED\x10\x06\x12\x1e\n" +
-	"\x1aNO_OFFER_REASON_TOO_UNSURE\x10\a*p\n" +
+	"\x1aNO_OFFER_REASON_TOO_UNSURE\x10\a\x12\x1a\n" +
+	"\x16NO_OFFER_REASON_CLOSED\x10\b\x12\"\n" +
+	"\x1eNO_OFFER_REASON_BOOKING_CUTOFF\x10\t*p\n" +
 	"\tFieldNeed\x12\x1a\n" +
 	"\x16FIELD_NEED_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13FIELD_NEED_REQUIRED\x10\x01\x12\x15\n" +
@@ -911,10 +944,11 @@ var file_firstfix_v1_slot_offer_proto_goTypes = []any{
 	(*ArrivalWindow)(nil),                 // 10: firstfix.v1.ArrivalWindow
 	(*money.Money)(nil),                   // 11: google.type.Money
 	(*timestamppb.Timestamp)(nil),         // 12: google.protobuf.Timestamp
-	(*latlng.LatLng)(nil),                 // 13: google.type.LatLng
-	(*Service)(nil),                       // 14: firstfix.v1.Service
-	(*Tier)(nil),                          // 15: firstfix.v1.Tier
-	(*date.Date)(nil),                     // 16: google.type.Date
+	(*PriceLine)(nil),                     // 13: firstfix.v1.PriceLine
+	(*latlng.LatLng)(nil),                 // 14: google.type.LatLng
+	(*Service)(nil),                       // 15: firstfix.v1.Service
+	(*Tier)(nil),                          // 16: firstfix.v1.Tier
+	(*date.Date)(nil),                     // 17: google.type.Date
 }
 var file_firstfix_v1_slot_offer_proto_depIdxs = []int32{
 	10, // 0: firstfix.v1.SlotOffer.window:type_name -> firstfix.v1.ArrivalWindow
@@ -922,22 +956,24 @@ var file_firstfix_v1_slot_offer_proto_depIdxs = []int32{
 	12, // 2: firstfix.v1.SlotOffer.compute_time:type_name -> google.protobuf.Timestamp
 	12, // 3: firstfix.v1.SlotOffer.expire_time:type_name -> google.protobuf.Timestamp
 	0,  // 4: firstfix.v1.SlotOffer.estimate_quality:type_name -> firstfix.v1.EstimateQuality
-	13, // 5: firstfix.v1.Place.location:type_name -> google.type.LatLng
-	14, // 6: firstfix.v1.BookingRequirements.service:type_name -> firstfix.v1.Service
-	15, // 7: firstfix.v1.BookingRequirements.tiers:type_name -> firstfix.v1.Tier
-	7,  // 8: firstfix.v1.BookingRequirements.fields:type_name -> firstfix.v1.FieldRequirement
-	2,  // 9: firstfix.v1.FieldRequirement.need:type_name -> firstfix.v1.FieldNeed
-	4,  // 10: firstfix.v1.SearchSlotOffersRequest.place:type_name -> firstfix.v1.Place
-	16, // 11: firstfix.v1.SearchSlotOffersRequest.start_date:type_name -> google.type.Date
-	16, // 12: firstfix.v1.SearchSlotOffersRequest.end_date:type_name -> google.type.Date
-	3,  // 13: firstfix.v1.SearchSlotOffersResponse.offers:type_name -> firstfix.v1.SlotOffer
-	1,  // 14: firstfix.v1.SearchSlotOffersResponse.no_offer_reasons:type_name -> firstfix.v1.NoOfferReason
-	12, // 15: firstfix.v1.SearchSlotOffersResponse.horizon_end_time:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	13, // 5: firstfix.v1.SlotOffer.price_lines:type_name -> firstfix.v1.PriceLine
+	14, // 6: firstfix.v1.Place.location:type_name -> google.type.LatLng
+	15, // 7: firstfix.v1.BookingRequirements.service:type_name -> firstfix.v1.Service
+	16, // 8: firstfix.v1.BookingRequirements.tiers:type_name -> firstfix.v1.Tier
+	7,  // 9: firstfix.v1.BookingRequirements.fields:type_name -> firstfix.v1.FieldRequirement
+	2,  // 10: firstfix.v1.FieldRequirement.need:type_name -> firstfix.v1.FieldNeed
+	4,  // 11: firstfix.v1.SearchSlotOffersRequest.place:type_name -> firstfix.v1.Place
+	17, // 12: firstfix.v1.SearchSlotOffersRequest.start_date:type_name -> google.type.Date
+	17, // 13: firstfix.v1.SearchSlotOffersRequest.end_date:type_name -> google.type.Date
+	3,  // 14: firstfix.v1.SearchSlotOffersResponse.offers:type_name -> firstfix.v1.SlotOffer
+	1,  // 15: firstfix.v1.SearchSlotOffersResponse.no_offer_reasons:type_name -> firstfix.v1.NoOfferReason
+	12, // 16: firstfix.v1.SearchSlotOffersResponse.horizon_end_time:type_name -> google.protobuf.Timestamp
+	3,  // 17: firstfix.v1.SearchSlotOffersResponse.alternatives:type_name -> firstfix.v1.SlotOffer
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_slot_offer_proto_init() }

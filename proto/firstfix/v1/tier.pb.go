@@ -9,7 +9,9 @@ package firstfixv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	dayofweek "google.golang.org/genproto/googleapis/type/dayofweek"
 	money "google.golang.org/genproto/googleapis/type/money"
+	timeofday "google.golang.org/genproto/googleapis/type/timeofday"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -38,7 +40,16 @@ type Tier struct {
 	// Least on-time probability, 0 to 1: offers less sure than this are not made.
 	OnTimeFloor float64 `protobuf:"fixed64,4,opt,name=on_time_floor,json=onTimeFloor,proto3" json:"on_time_floor,omitempty"`
 	// Version of what was read, opaque. An update must carry the one it is based on.
-	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What changes the price of some windows; those that apply add up. The width of
+	// a window never does.
+	PriceRules []*PriceRule `protobuf:"bytes,6,rep,name=price_rules,json=priceRules,proto3" json:"price_rules,omitempty"`
+	// The most that a window costs, whatever the rules add; at least the price.
+	// Unset means no bound.
+	PriceCap *money.Money `protobuf:"bytes,7,opt,name=price_cap,json=priceCap,proto3" json:"price_cap,omitempty"`
+	// Whether it is sold after the planning area's booking cut-off too, up to the
+	// lead time: what is paid for at "same day".
+	ShortNotice   bool `protobuf:"varint,8,opt,name=short_notice,json=shortNotice,proto3" json:"short_notice,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,6 +119,175 @@ func (x *Tier) GetEtag() string {
 	return ""
 }
 
+func (x *Tier) GetPriceRules() []*PriceRule {
+	if x != nil {
+		return x.PriceRules
+	}
+	return nil
+}
+
+func (x *Tier) GetPriceCap() *money.Money {
+	if x != nil {
+		return x.PriceCap
+	}
+	return nil
+}
+
+func (x *Tier) GetShortNotice() bool {
+	if x != nil {
+		return x.ShortNotice
+	}
+	return false
+}
+
+// A rule that changes the price of the windows that start on these weekdays, at
+// these hours and in these planning areas, read on the clock of the place.
+type PriceRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the customer reads beside the amount, e.g. "Saturday".
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// The weekdays, each once; none means every day.
+	Weekdays []dayofweek.DayOfWeek `protobuf:"varint,2,rep,packed,name=weekdays,proto3,enum=google.type.DayOfWeek" json:"weekdays,omitempty"`
+	// First hour, to the minute. Unset, as end then is too, means at any hour.
+	Start *timeofday.TimeOfDay `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	// First hour after it; not after start means on the next day.
+	End *timeofday.TimeOfDay `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`
+	// The planning areas, planningAreas/{planning_area}; none means every one.
+	PlanningAreas []string `protobuf:"bytes,5,rep,name=planning_areas,json=planningAreas,proto3" json:"planning_areas,omitempty"`
+	// What it adds, in the tenant's currency; negative takes off. MONEY_INVALID for
+	// another currency, for nothing, or finer than the minor unit.
+	Amount        *money.Money `protobuf:"bytes,6,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceRule) Reset() {
+	*x = PriceRule{}
+	mi := &file_firstfix_v1_tier_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceRule) ProtoMessage() {}
+
+func (x *PriceRule) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_tier_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceRule.ProtoReflect.Descriptor instead.
+func (*PriceRule) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PriceRule) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *PriceRule) GetWeekdays() []dayofweek.DayOfWeek {
+	if x != nil {
+		return x.Weekdays
+	}
+	return nil
+}
+
+func (x *PriceRule) GetStart() *timeofday.TimeOfDay {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *PriceRule) GetEnd() *timeofday.TimeOfDay {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *PriceRule) GetPlanningAreas() []string {
+	if x != nil {
+		return x.PlanningAreas
+	}
+	return nil
+}
+
+func (x *PriceRule) GetAmount() *money.Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+// One line of a price. The lines add up to it.
+type PriceLine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is for, e.g. "Same day", "Saturday".
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// How much; negative takes off.
+	Amount        *money.Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceLine) Reset() {
+	*x = PriceLine{}
+	mi := &file_firstfix_v1_tier_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceLine) ProtoMessage() {}
+
+func (x *PriceLine) ProtoReflect() protoreflect.Message {
+	mi := &file_firstfix_v1_tier_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceLine.ProtoReflect.Descriptor instead.
+func (*PriceLine) Descriptor() ([]byte, []int) {
+	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PriceLine) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *PriceLine) GetAmount() *money.Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
 // Request of WorkforceService.CreateTier.
 type CreateTierRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -127,7 +307,7 @@ type CreateTierRequest struct {
 
 func (x *CreateTierRequest) Reset() {
 	*x = CreateTierRequest{}
-	mi := &file_firstfix_v1_tier_proto_msgTypes[1]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -139,7 +319,7 @@ func (x *CreateTierRequest) String() string {
 func (*CreateTierRequest) ProtoMessage() {}
 
 func (x *CreateTierRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_tier_proto_msgTypes[1]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -152,7 +332,7 @@ func (x *CreateTierRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTierRequest.ProtoReflect.Descriptor instead.
 func (*CreateTierRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{1}
+	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateTierRequest) GetParent() string {
@@ -194,7 +374,7 @@ type GetTierRequest struct {
 
 func (x *GetTierRequest) Reset() {
 	*x = GetTierRequest{}
-	mi := &file_firstfix_v1_tier_proto_msgTypes[2]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -206,7 +386,7 @@ func (x *GetTierRequest) String() string {
 func (*GetTierRequest) ProtoMessage() {}
 
 func (x *GetTierRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_tier_proto_msgTypes[2]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -219,7 +399,7 @@ func (x *GetTierRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTierRequest.ProtoReflect.Descriptor instead.
 func (*GetTierRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{2}
+	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetTierRequest) GetName() string {
@@ -245,7 +425,7 @@ type ListTiersRequest struct {
 
 func (x *ListTiersRequest) Reset() {
 	*x = ListTiersRequest{}
-	mi := &file_firstfix_v1_tier_proto_msgTypes[3]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -257,7 +437,7 @@ func (x *ListTiersRequest) String() string {
 func (*ListTiersRequest) ProtoMessage() {}
 
 func (x *ListTiersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_tier_proto_msgTypes[3]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -270,7 +450,7 @@ func (x *ListTiersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTiersRequest.ProtoReflect.Descriptor instead.
 func (*ListTiersRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{3}
+	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListTiersRequest) GetParent() string {
@@ -307,7 +487,7 @@ type ListTiersResponse struct {
 
 func (x *ListTiersResponse) Reset() {
 	*x = ListTiersResponse{}
-	mi := &file_firstfix_v1_tier_proto_msgTypes[4]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -319,7 +499,7 @@ func (x *ListTiersResponse) String() string {
 func (*ListTiersResponse) ProtoMessage() {}
 
 func (x *ListTiersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_tier_proto_msgTypes[4]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -332,7 +512,7 @@ func (x *ListTiersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTiersResponse.ProtoReflect.Descriptor instead.
 func (*ListTiersResponse) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{4}
+	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListTiersResponse) GetTiers() []*Tier {
@@ -366,7 +546,7 @@ type UpdateTierRequest struct {
 
 func (x *UpdateTierRequest) Reset() {
 	*x = UpdateTierRequest{}
-	mi := &file_firstfix_v1_tier_proto_msgTypes[5]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -378,7 +558,7 @@ func (x *UpdateTierRequest) String() string {
 func (*UpdateTierRequest) ProtoMessage() {}
 
 func (x *UpdateTierRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_firstfix_v1_tier_proto_msgTypes[5]
+	mi := &file_firstfix_v1_tier_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -391,7 +571,7 @@ func (x *UpdateTierRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTierRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTierRequest) Descriptor() ([]byte, []int) {
-	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{5}
+	return file_firstfix_v1_tier_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdateTierRequest) GetTier() *Tier {
@@ -419,7 +599,7 @@ var File_firstfix_v1_tier_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_tier_proto_rawDesc = "" +
 	"\n" +
-	"\x16firstfix/v1/tier.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x17google/type/money.proto\"\xd5\x04\n" +
+	"\x16firstfix/v1/tier.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1bgoogle/type/dayofweek.proto\x1a\x17google/type/money.proto\x1a\x1bgoogle/type/timeofday.proto\"\xf9\x05\n" +
 	"\x04Tier\x12Q\n" +
 	"\x04name\x18\x01 \x01(\tB=\xe0A\b\xbaH7\xd8\x01\x01r220^services/[a-z0-9-]{1,63}/tiers/[a-z0-9-]{1,63}$R\x04name\x12B\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x1f\xe0A\x02\xbaH\x19\xd8\x01\x01r\x14\x18\xc8\x01(\xa0\x062\f[\\p{L}\\p{N}]R\vdisplayName\x12\x8f\x02\n" +
@@ -427,8 +607,26 @@ const file_firstfix_v1_tier_proto_rawDesc = "" +
 	"\rMONEY_INVALID\x12]currency_code must be three capitals, the amount not negative and nanos within [0, 999999999]\x1aithis.currency_code.matches('^[A-Z]{3}$') && this.units >= 0 && this.nanos >= 0 && this.nanos <= 999999999R\x05price\x12>\n" +
 	"\ron_time_floor\x18\x04 \x01(\x01B\x1a\xe0A\x01\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\vonTimeFloor\x12\x1e\n" +
 	"\x04etag\x18\x05 \x01(\tB\n" +
-	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag:D\xeaAA\n" +
-	"\x11firstfix.dev/Tier\x12\x1fservices/{service}/tiers/{tier}*\x05tiers2\x04tier\"\xb4\x03\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12D\n" +
+	"\vprice_rules\x18\x06 \x03(\v2\x16.firstfix.v1.PriceRuleB\v\xe0A\x01\xbaH\x05\x92\x01\x02\x10\x14R\n" +
+	"priceRules\x124\n" +
+	"\tprice_cap\x18\a \x01(\v2\x12.google.type.MoneyB\x03\xe0A\x01R\bpriceCap\x12&\n" +
+	"\fshort_notice\x18\b \x01(\bB\x03\xe0A\x01R\vshortNotice:D\xeaAA\n" +
+	"\x11firstfix.dev/Tier\x12\x1fservices/{service}/tiers/{tier}*\x05tiers2\x04tier\"\xe2\x06\n" +
+	"\tPriceRule\x124\n" +
+	"\x05label\x18\x01 \x01(\tB\x1e\xe0A\x02\xbaH\x18\xc8\x01\x01r\x13\x18<(\xf0\x012\f[\\p{L}\\p{N}]R\x05label\x12J\n" +
+	"\bweekdays\x18\x02 \x03(\x0e2\x16.google.type.DayOfWeekB\x16\xe0A\x01\xbaH\x10\x92\x01\r\x10\a\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\bweekdays\x12\xe7\x01\n" +
+	"\x05start\x18\x03 \x01(\v2\x16.google.type.TimeOfDayB\xb8\x01\xe0A\x01\xbaH\xb1\x01\xba\x01\xad\x01\n" +
+	"\fOUT_OF_RANGE\x12%must be 00:00 to 23:59, to the minute\x1avthis.hours >= 0 && this.hours <= 23 && this.minutes >= 0 && this.minutes <= 59 && this.seconds == 0 && this.nanos == 0R\x05start\x12\xe3\x01\n" +
+	"\x03end\x18\x04 \x01(\v2\x16.google.type.TimeOfDayB\xb8\x01\xe0A\x01\xbaH\xb1\x01\xba\x01\xad\x01\n" +
+	"\fOUT_OF_RANGE\x12%must be 00:00 to 23:59, to the minute\x1avthis.hours >= 0 && this.hours <= 23 && this.minutes >= 0 && this.minutes <= 59 && this.seconds == 0 && this.nanos == 0R\x03end\x12u\n" +
+	"\x0eplanning_areas\x18\x05 \x03(\tBN\xe0A\x01\xfaA\x1b\n" +
+	"\x19firstfix.dev/PlanningArea\xbaH*\x92\x01'\x102\"#r!2\x1f^planningAreas/[a-z0-9-]{1,63}$R\rplanningAreas\x125\n" +
+	"\x06amount\x18\x06 \x01(\v2\x12.google.type.MoneyB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06amount:U\xbaHR\x1aP\n" +
+	"\fREQUIRED.end\x12\x1estart and end are set together\x1a has(this.start) == has(this.end)\"M\n" +
+	"\tPriceLine\x12\x14\n" +
+	"\x05label\x18\x01 \x01(\tR\x05label\x12*\n" +
+	"\x06amount\x18\x02 \x01(\v2\x12.google.type.MoneyR\x06amount\"\xb4\x03\n" +
 	"\x11CreateTierRequest\x12X\n" +
 	"\x06parent\x18\x01 \x01(\tB@\xe0A\x02\xfaA\x16\n" +
 	"\x14firstfix.dev/Service\xbaH!\xc8\x01\x01r\x1c2\x1a^services/[a-z0-9-]{1,63}$R\x06parent\x127\n" +
@@ -472,28 +670,39 @@ func file_firstfix_v1_tier_proto_rawDescGZIP() []byte {
 	return file_firstfix_v1_tier_proto_rawDescData
 }
 
-var file_firstfix_v1_tier_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_firstfix_v1_tier_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_firstfix_v1_tier_proto_goTypes = []any{
 	(*Tier)(nil),                  // 0: firstfix.v1.Tier
-	(*CreateTierRequest)(nil),     // 1: firstfix.v1.CreateTierRequest
-	(*GetTierRequest)(nil),        // 2: firstfix.v1.GetTierRequest
-	(*ListTiersRequest)(nil),      // 3: firstfix.v1.ListTiersRequest
-	(*ListTiersResponse)(nil),     // 4: firstfix.v1.ListTiersResponse
-	(*UpdateTierRequest)(nil),     // 5: firstfix.v1.UpdateTierRequest
-	(*money.Money)(nil),           // 6: google.type.Money
-	(*fieldmaskpb.FieldMask)(nil), // 7: google.protobuf.FieldMask
+	(*PriceRule)(nil),             // 1: firstfix.v1.PriceRule
+	(*PriceLine)(nil),             // 2: firstfix.v1.PriceLine
+	(*CreateTierRequest)(nil),     // 3: firstfix.v1.CreateTierRequest
+	(*GetTierRequest)(nil),        // 4: firstfix.v1.GetTierRequest
+	(*ListTiersRequest)(nil),      // 5: firstfix.v1.ListTiersRequest
+	(*ListTiersResponse)(nil),     // 6: firstfix.v1.ListTiersResponse
+	(*UpdateTierRequest)(nil),     // 7: firstfix.v1.UpdateTierRequest
+	(*money.Money)(nil),           // 8: google.type.Money
+	(dayofweek.DayOfWeek)(0),      // 9: google.type.DayOfWeek
+	(*timeofday.TimeOfDay)(nil),   // 10: google.type.TimeOfDay
+	(*fieldmaskpb.FieldMask)(nil), // 11: google.protobuf.FieldMask
 }
 var file_firstfix_v1_tier_proto_depIdxs = []int32{
-	6, // 0: firstfix.v1.Tier.price:type_name -> google.type.Money
-	0, // 1: firstfix.v1.CreateTierRequest.tier:type_name -> firstfix.v1.Tier
-	0, // 2: firstfix.v1.ListTiersResponse.tiers:type_name -> firstfix.v1.Tier
-	0, // 3: firstfix.v1.UpdateTierRequest.tier:type_name -> firstfix.v1.Tier
-	7, // 4: firstfix.v1.UpdateTierRequest.update_mask:type_name -> google.protobuf.FieldMask
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	8,  // 0: firstfix.v1.Tier.price:type_name -> google.type.Money
+	1,  // 1: firstfix.v1.Tier.price_rules:type_name -> firstfix.v1.PriceRule
+	8,  // 2: firstfix.v1.Tier.price_cap:type_name -> google.type.Money
+	9,  // 3: firstfix.v1.PriceRule.weekdays:type_name -> google.type.DayOfWeek
+	10, // 4: firstfix.v1.PriceRule.start:type_name -> google.type.TimeOfDay
+	10, // 5: firstfix.v1.PriceRule.end:type_name -> google.type.TimeOfDay
+	8,  // 6: firstfix.v1.PriceRule.amount:type_name -> google.type.Money
+	8,  // 7: firstfix.v1.PriceLine.amount:type_name -> google.type.Money
+	0,  // 8: firstfix.v1.CreateTierRequest.tier:type_name -> firstfix.v1.Tier
+	0,  // 9: firstfix.v1.ListTiersResponse.tiers:type_name -> firstfix.v1.Tier
+	0,  // 10: firstfix.v1.UpdateTierRequest.tier:type_name -> firstfix.v1.Tier
+	11, // 11: firstfix.v1.UpdateTierRequest.update_mask:type_name -> google.protobuf.FieldMask
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_tier_proto_init() }
@@ -507,7 +716,7 @@ func file_firstfix_v1_tier_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_firstfix_v1_tier_proto_rawDesc), len(file_firstfix_v1_tier_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
