@@ -99,6 +99,7 @@ func known() []string {
 }
 
 func attackOne(ctx context.Context, o options, log io.Writer, promise string, attack func(context.Context, *lab) (*verdict, error)) (v *verdict, err error) {
+	at := commit() // before somebody goes on working in the checkout
 	l, err := open(ctx, o, log)
 	if err != nil {
 		return nil, err
@@ -107,6 +108,6 @@ func attackOne(ctx context.Context, o options, log io.Writer, promise string, at
 	if v, err = attack(ctx, l); err != nil {
 		return nil, err
 	}
-	v.Promise, v.Tier, v.Seed, v.Commit = promise, o.Tier, o.Seed, commit()
+	v.Promise, v.Tier, v.Seed, v.Commit = promise, o.Tier, o.Seed, at
 	return v, nil
 }
