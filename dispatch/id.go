@@ -66,6 +66,7 @@ type (
 	handOffKind     struct{}
 	followUpKind    struct{}
 	serviceCaseKind struct{}
+	waitlistKind    struct{}
 
 	TenantID          = ID[tenantKind]
 	CustomerID        = ID[customerKind]
@@ -90,6 +91,7 @@ type (
 	WebhookDeliveryID = ID[handOffKind]
 	FollowUpID        = ID[followUpKind]
 	ServiceCaseID     = ID[serviceCaseKind]
+	WaitlistEntryID   = ID[waitlistKind]
 )
 
 func (tenantKind) Collection() string      { return "tenants" }
@@ -115,6 +117,7 @@ func (endpointKind) Collection() string    { return "webhookEndpoints" }
 func (handOffKind) Collection() string     { return "webhookDeliveries" }
 func (followUpKind) Collection() string    { return "followUps" }
 func (serviceCaseKind) Collection() string { return "serviceCases" }
+func (waitlistKind) Collection() string    { return "waitlistEntries" }
 
 // Ids that the company chooses for its catalogue and its map: slugs of lower
 // case letters, digits and dashes, 1 to 63 long, unique within a tenant.

@@ -86,7 +86,7 @@ func Machines() []MachineTable {
 	return []MachineTable{
 		plain(WorkOrderMachine), plain(HoldMachine), plain(AppointmentMachine), plain(VisitMachine),
 		plain(CommitmentMachine), plain(PlanMachine), plain(ReferralMachine), plain(SaleMachine), plain(FixMachine),
-		plain(WebhookEndpointMachine), plain(WebhookDeliveryMachine), plain(FollowUpMachine), plain(ServiceCaseMachine),
+		plain(WebhookEndpointMachine), plain(WebhookDeliveryMachine), plain(FollowUpMachine), plain(ServiceCaseMachine), plain(WaitlistMachine),
 	}
 }
 
@@ -266,6 +266,17 @@ var (
 	ServiceCaseMachine = Machine[ServiceCaseState]{"service case", "service_cases", []Row[ServiceCaseState]{
 		{CaseOpen, true, []ServiceCaseState{CaseClosed}, "what was sold does not do what it should; its owner mends it"},
 		{CaseClosed, false, nil, "mended, with what was done"},
+	}}
+	WaitlistMachine = Machine[WaitlistState]{"waiting list entry", "waitlist_entries", []Row[WaitlistState]{
+		{WaitlistWaiting, true, []WaitlistState{WaitlistOffered, WaitlistLeft, WaitlistEnded}, "is asked when a window becomes free"},
+		{
+			WaitlistOffered, false,
+			[]WaitlistState{WaitlistTaken, WaitlistWaiting, WaitlistLeft, WaitlistEnded},
+			"a free window is kept for it until the answer, or the time to answer is over",
+		},
+		{WaitlistTaken, false, nil, "the window was taken; the appointment has it"},
+		{WaitlistLeft, false, nil, "called off"},
+		{WaitlistEnded, false, nil, "its days are over, its work has a window or an end, or nobody answered three times"},
 	}}
 	FixMachine = Machine[FixState]{"fix episode", "fix_episodes", []Row[FixState]{
 		{FixProvisional, true, []FixState{FixFinal}, "the fix window runs: the verdict may change"},

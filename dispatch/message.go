@@ -55,7 +55,8 @@ type MessageFacts struct {
 	Appointment AppointmentID
 	Revision    int64
 	Now         time.Time
-	Technician  string // first name; "" until he is on the way
-	Promised    string // what was promised to be saved, "" where nothing was
-	Link        string // to the appointment's page, "" where there is none
+	Technician  string    // first name; "" until he is on the way
+	Promised    string    // what was promised to be saved, "" where nothing was
+	AnswerBy    time.Time // until when a free window is kept; zero where none is offered
+	Link        string    // to the appointment's page, "" where there is none
 }

@@ -38,6 +38,8 @@ const (
 	NoticeReferralLogged       NoticeKind = "referral_logged"       // referral
 	NoticeReferralMoved        NoticeKind = "referral_moved"        // referral: its state changed
 	NoticeSaleChanged          NoticeKind = "sale_changed"          // referral: it was won, or its sale changed
+	NoticeTimeFreed            NoticeKind = "time_freed"            // commitment; payload planning_area: somebody waits there
+	NoticeWaitlistChanged      NoticeKind = "waitlist_changed"      // waiting list entry; payload planning_area
 )
 
 // Wakeup is when a sleeping workflow means to look at its rows again. The Watch…
@@ -108,6 +110,8 @@ const (
 	TemplateOnTheWay  = "on_the_way"
 	TemplateLate      = "late"
 	TemplateDone      = "done"
+
+	TemplateSlotFree = "slot_free" // a window for who waits for one
 
 	TemplateInstalled = "installed" // is what was sold installed?
 	TemplateUsed      = "used"      // is it used?

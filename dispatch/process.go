@@ -16,6 +16,7 @@ const (
 	ProcessFixWindow   = "FixWindowWorkflow"   // final verdict of first-time fix
 	ProcessReferral    = "ReferralWorkflow"    // acceptance clock, escalation, expiry
 	ProcessSale        = "SaleWorkflow"        // what was held back until the customer has stayed
+	ProcessWaitlist    = "WaitlistWorkflow"    // who waits in an area is offered what becomes free
 )
 
 // WatchAppointment names the process of an appointment: a wakeup without its
@@ -37,6 +38,11 @@ func WatchReferral(tenant TenantID, id ReferralID) Wakeup {
 // WatchSale names the process of what a referral was won for.
 func WatchSale(tenant TenantID, id ReferralID) Wakeup {
 	return watch(ProcessSale, tenant, "sale/%s/%s", id.Name(), id)
+}
+
+// WatchWaitlist names the process of a planning area's waiting list.
+func WatchWaitlist(tenant TenantID, area PlanningAreaID) Wakeup {
+	return watch(ProcessWaitlist, tenant, "waitlist/%s/%s", WaitlistName(area), area)
 }
 
 // WatchDay names the process that plans a planning area's local day.
@@ -66,6 +72,19 @@ func (w Wakeup) At(due time.Time) Wakeup {
 // DayName is the resource name of a planning area's local day.
 func DayName(area PlanningAreaID, day Date) string {
 	return fmt.Sprintf("planningAreas/%s/days/%s", area, day)
+}
+
+// WaitlistName is the resource name of a planning area's waiting list.
+func WaitlistName(area PlanningAreaID) string { return "planningAreas/" + string(area) + "/waitlist" }
+
+// ParseWaitlist reads a WaitlistName.
+func ParseWaitlist(name string) (PlanningAreaID, error) {
+	rest, ok := strings.CutPrefix(name, "planningAreas/")
+	area, whole := strings.CutSuffix(rest, "/waitlist")
+	if !ok || !whole || area == "" || strings.Contains(area, "/") {
+		return "", fmt.Errorf("%.120q is not the name of a waiting list, expected planningAreas/{id}/waitlist", name)
+	}
+	return PlanningAreaID(area), nil
 }
 
 // ParseDay reads a DayName.
@@ -110,6 +129,12 @@ func (n Notice) Watchers() ([]Wakeup, error) {
 		return watcher(n, WatchSale)
 	case NoticeDayChanged:
 		return n.days()
+	case NoticeTimeFreed, NoticeWaitlistChanged:
+		area, err := ParseWaitlist(WaitlistName(PlanningAreaID(n.Payload["planning_area"])))
+		if err != nil {
+			return nil, fmt.Errorf("read the notice %s of %s: %w", n.Kind, n.Subject, err)
+		}
+		return []Wakeup{WatchWaitlist(n.Tenant, area)}, nil
 	case NoticeWorkOrderResolved:
 		id, err := ParseName[workOrderKind](n.Subject)
 		if err != nil {

@@ -27,6 +27,7 @@ const (
 	PurposeWatch           Purpose = "watch"            // where a watch has got to
 	PurposeSyncCursor      Purpose = "sync-cursor"      // what a technician's device holds
 	PurposeFollowUp        Purpose = "follow-up"        // the right to answer one question after a sale
+	PurposeWaitlist        Purpose = "waitlist"         // the right to answer for one entry of a waiting list
 	PurposeWebhookInbox    Purpose = "webhook-inbox"    // where a tenant's CRM posts what became of leads
 	PurposeWebhookKey      Purpose = "webhook-key"      // signs what goes to a tenant's CRM and comes from it
 )

@@ -14,6 +14,7 @@ type (
 	SaleState        string
 	FollowUpState    string
 	ServiceCaseState string
+	WaitlistState    string
 )
 
 // The states, by entity; docs/states.md says what each means.
@@ -74,6 +75,12 @@ const (
 
 	CaseOpen   ServiceCaseState = "open"
 	CaseClosed ServiceCaseState = "closed"
+
+	WaitlistWaiting WaitlistState = "waiting"
+	WaitlistOffered WaitlistState = "offered"
+	WaitlistTaken   WaitlistState = "taken"
+	WaitlistLeft    WaitlistState = "left"
+	WaitlistEnded   WaitlistState = "ended"
 
 	FixProvisional FixState = "provisional"
 	FixFinal       FixState = "final"

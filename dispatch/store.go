@@ -32,6 +32,7 @@ type Tx interface {
 	ReferralTx
 	PayTx
 	AfterSaleTx
+	WaitlistTx
 	PhotoTx
 	HandOffTx
 	WorkflowTx

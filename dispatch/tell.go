@@ -53,14 +53,17 @@ func Withdraw(ctx context.Context, tx Tx, a Appointment, reason string, now time
 	return a, TellCustomer(ctx, tx, a, TemplateCancelled)
 }
 
-// Release frees the time of a commitment. The caller holds the lock of its shift
+// Release frees the time of a commitment, and lets who waits for it hear. The caller holds the lock of its shift
 // and touches it.
 func Release(ctx context.Context, tx Tx, c Commitment) error {
 	if err := CommitmentMachine.Check(c.ID.Name(), c.State, CommitmentReleased); err != nil {
 		return err
 	}
 	c.State = CommitmentReleased
-	return tx.SaveCommitment(ctx, c)
+	if err := tx.SaveCommitment(ctx, c); err != nil {
+		return err
+	}
+	return TimeFreed(ctx, tx, c)
 }
 
 // AskCustomer writes the messages that ask a customer about what was sold to him: once

@@ -119,6 +119,8 @@ type PlanningArea struct {
 	// BookingCutoff is until when, on the day before, a day can be booked; nil for up
 	// to the lead time. Tiers of short notice are sold afterwards too.
 	BookingCutoff *TimeOfDay
+	WaitlistOrder WaitlistOrder // who is asked first when a window becomes free
+	AnswerTime    time.Duration // how long it is kept for him
 	Version       int64
 }
 

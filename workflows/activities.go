@@ -24,6 +24,7 @@ type Looks struct {
 	FixWindow   func(ctx context.Context, tenant dispatch.TenantID, id dispatch.WorkOrderID, episode int) (dispatch.Look, error)
 	Referral    func(ctx context.Context, tenant dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error)
 	Sale        func(ctx context.Context, tenant dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error)
+	Waitlist    func(ctx context.Context, tenant dispatch.TenantID, area dispatch.PlanningAreaID) (dispatch.Look, error)
 }
 
 // hopeless are the refusals that no further try can change. The workflow fails
@@ -56,6 +57,13 @@ func (a *activities) functions() map[string]func(context.Context, LookAt) (dispa
 				return dispatch.Look{}, unreadable(err)
 			}
 			return a.looks.Day(ctx, tenant, area, day)
+		}),
+		"LookAtWaitlist": a.activity(func(ctx context.Context, tenant dispatch.TenantID, subject string) (dispatch.Look, error) {
+			area, err := dispatch.ParseWaitlist(subject)
+			if err != nil {
+				return dispatch.Look{}, unreadable(err)
+			}
+			return a.looks.Waitlist(ctx, tenant, area)
 		}),
 		"LookAtFixWindow": a.activity(func(ctx context.Context, tenant dispatch.TenantID, subject string) (dispatch.Look, error) {
 			id, episode, err := dispatch.ParseEpisode(subject)

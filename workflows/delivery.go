@@ -31,10 +31,11 @@ type Sender struct {
 	Relay     dispatch.RelayStore
 	Store     dispatch.Store
 	Messenger dispatch.Messenger
-	// Link and FollowUpLink make the addresses of an appointment's page and of the one
-	// that asks after a sale; nil where there are none.
+	// The links are the addresses of an appointment's page, of the one that asks after a
+	// sale and of the one that offers a free window; nil where there are none.
 	Link         func(tenant dispatch.TenantID, appointment dispatch.Appointment) (string, error)
 	FollowUpLink func(tenant dispatch.TenantID, id dispatch.FollowUpID) (string, error)
+	WaitlistLink func(tenant dispatch.TenantID, id dispatch.WaitlistEntryID) (string, error)
 	Log          *slog.Logger
 }
 
@@ -184,20 +185,23 @@ func (s *Sender) link(tenant dispatch.TenantID, w writing) (string, error) {
 	switch {
 	case w.followUp != nil && s.FollowUpLink != nil:
 		return s.FollowUpLink(tenant, w.followUp.ID)
-	case w.followUp == nil && s.Link != nil:
+	case w.entry != nil && s.WaitlistLink != nil:
+		return s.WaitlistLink(tenant, w.entry.ID)
+	case w.followUp == nil && w.entry == nil && s.Link != nil:
 		return s.Link(tenant, w.appointment)
 	}
 	return "", nil
 }
 
-// writing is what has to be read to write one message: about an appointment, or a
-// question after a sale.
+// writing is what has to be read to write one message: about an appointment, a question
+// after a sale, or a window for who waits.
 type writing struct {
 	d           dispatch.Delivery
 	now         time.Time
 	customer    dispatch.Customer
 	appointment dispatch.Appointment
 	followUp    *dispatch.FollowUp
+	entry       *dispatch.WaitlistEntry
 	language    string
 	facts       dispatch.MessageFacts
 }
@@ -219,8 +223,11 @@ func (w *writing) read(ctx context.Context, tx dispatch.Tx) error {
 	}
 	w.language = cmp.Or(w.customer.Language, tenant.Language)
 	w.facts = dispatch.MessageFacts{Company: tenant.DisplayName, Customer: w.customer.DisplayName, Now: w.now}
-	if strings.HasPrefix(w.d.Subject, "followUps/") {
+	switch collection, _, _ := strings.Cut(w.d.Subject, "/"); collection {
+	case "followUps":
 		return w.readFollowUp(ctx, tx)
+	case "waitlistEntries":
+		return w.readEntry(ctx, tx)
 	}
 	return w.readAppointment(ctx, tx)
 }
@@ -243,6 +250,38 @@ func (w *writing) readFollowUp(ctx context.Context, tx dispatch.Tx) error {
 	return nil
 }
 
+// readEntry reads the window that is offered to who waits.
+func (w *writing) readEntry(ctx context.Context, tx dispatch.Tx) error {
+	var id dispatch.WaitlistEntryID
+	if err := parseName(w.d.Subject, &id); err != nil {
+		return err
+	}
+	entry, err := tx.GetWaitlistEntry(ctx, id)
+	if err != nil {
+		return err
+	}
+	w.entry = &entry
+	if entry.Offer != nil {
+		w.facts.Window, w.facts.AnswerBy = entry.Offer.Window, entry.Offer.ExpiresAt
+	}
+	return w.readPlace(ctx, tx, entry.WorkOrder, entry.Service)
+}
+
+// readPlace reads what is to be done, and where.
+func (w *writing) readPlace(ctx context.Context, tx dispatch.Tx, id dispatch.WorkOrderID, what dispatch.ServiceID) error {
+	order, err := tx.GetWorkOrder(ctx, id)
+	if err != nil {
+		return err
+	}
+	site, err := tx.GetSite(ctx, order.Site)
+	if err != nil {
+		return err
+	}
+	service, err := tx.GetService(ctx, what)
+	w.facts.Service, w.facts.Address = service.DisplayName, site.Address
+	return err
+}
+
 func (w *writing) readAppointment(ctx context.Context, tx dispatch.Tx) error {
 	var id dispatch.AppointmentID
 	if err := parseName(w.d.Subject, &id); err != nil {
@@ -253,19 +292,9 @@ func (w *writing) readAppointment(ctx context.Context, tx dispatch.Tx) error {
 		return err
 	}
 	w.facts.Window, w.facts.Appointment, w.facts.Revision = w.appointment.Window, w.appointment.ID, w.appointment.Version
-	order, err := tx.GetWorkOrder(ctx, w.appointment.WorkOrder)
-	if err != nil {
+	if err := w.readPlace(ctx, tx, w.appointment.WorkOrder, w.appointment.Service); err != nil {
 		return err
 	}
-	site, err := tx.GetSite(ctx, order.Site)
-	if err != nil {
-		return err
-	}
-	service, err := tx.GetService(ctx, w.appointment.Service)
-	if err != nil {
-		return err
-	}
-	w.facts.Service, w.facts.Address = service.DisplayName, site.Address
 	if w.d.Template != dispatch.TemplateOnTheWay {
 		return nil // who comes is said once he is under way, and not before
 	}
@@ -294,6 +323,10 @@ func (w *writing) address() (to, suppressed string) {
 	case w.followUp != nil:
 		if w.followUp.State != dispatch.FollowUpAsked {
 			return "", "the question is answered, or needs no answer any more"
+		}
+	case w.entry != nil:
+		if !w.d.Offers(*w.entry) || !w.now.Before(w.entry.Offer.ExpiresAt) {
+			return "", "the window is not kept any more"
 		}
 	case w.d.Superseded(w.appointment):
 		return "", "the promise that it speaks of is no longer in force"

@@ -159,6 +159,9 @@ func TestRecordedNow(t *testing.T) {
 		Sale: func(ctx context.Context, t dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error) {
 			return look(ctx, dispatch.WatchSale(t, id))
 		},
+		Waitlist: func(ctx context.Context, t dispatch.TenantID, area dispatch.PlanningAreaID) (dispatch.Look, error) {
+			return look(ctx, dispatch.WatchWaitlist(t, area))
+		},
 	}, "a")
 	for _, w := range []dispatch.Wakeup{
 		dispatch.WatchAppointment(s.tenant, dispatch.AppointmentID{UUID: id(1)}),
@@ -167,6 +170,7 @@ func TestRecordedNow(t *testing.T) {
 		dispatch.WatchFixWindow(s.tenant, dispatch.WorkOrderID{UUID: id(1)}, 1),
 		dispatch.WatchReferral(s.tenant, dispatch.ReferralID{UUID: id(1)}),
 		dispatch.WatchSale(s.tenant, dispatch.ReferralID{UUID: id(1)}),
+		dispatch.WatchWaitlist(s.tenant, "boston"),
 	} {
 		t.Run(w.Kind, func(t *testing.T) {
 			for _, version := range []int{1, 2} {

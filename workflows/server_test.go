@@ -265,6 +265,9 @@ func (s *stage) sleepers(d *diary, label string, next func(w dispatch.Wakeup) (d
 		Sale: func(ctx context.Context, t dispatch.TenantID, id dispatch.ReferralID) (dispatch.Look, error) {
 			return look(ctx, dispatch.WatchSale(t, id))
 		},
+		Waitlist: func(ctx context.Context, t dispatch.TenantID, area dispatch.PlanningAreaID) (dispatch.Look, error) {
+			return look(ctx, dispatch.WatchWaitlist(t, area))
+		},
 	}
 }
 

@@ -97,6 +97,11 @@ var processes = []process{
 		queue: QueueInteractive, lookQueue: QueueInteractive, lookTime: 30 * time.Second,
 	},
 	{
+		// A list that nobody waits on rests. Going through a long one takes its time.
+		name: dispatch.ProcessWaitlist, look: "LookAtWaitlist",
+		queue: QueueInteractive, lookQueue: QueueSolving, lookTime: 10 * time.Minute, beats: true, restarts: true,
+	},
+	{
 		// A sale may change long after all was paid.
 		name: dispatch.ProcessSale, look: "LookAtSale",
 		queue: QueueLong, lookQueue: QueueLong, lookTime: 30 * time.Second, restarts: true,

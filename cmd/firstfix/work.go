@@ -96,7 +96,10 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 	relay := workflows.NewRelay(workflows.RelayOptions{
 		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, Log: log,
 	})
-	sender := &workflows.Sender{Relay: store, Store: store, Messenger: messenger, Link: link(c.PublicURL, use), FollowUpLink: followUpLink(c.PublicURL, use), Log: log}
+	sender := &workflows.Sender{
+		Relay: store, Store: store, Messenger: messenger, Link: link(c.PublicURL, use), FollowUpLink: followUpLink(c.PublicURL, use),
+		WaitlistLink: waitlistLink(c.PublicURL, use), Log: log,
+	}
 	handOff := &workflows.HandOff{Relay: store, Attempt: use.referral.Attempt, Post: crm.New(egress, roots).Post, Settle: use.referral.SettleWebhook, Log: log}
 	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold}
 	trimmer := &workflows.Trimmer{Store: store, Log: log}
@@ -142,6 +145,7 @@ func looks(use useCases) workflows.Looks {
 		FixWindow: use.fieldwork.LookAtFixWindow,
 		Referral:  use.referral.LookAtReferral,
 		Sale:      use.referral.LookAtSale,
+		Waitlist:  use.booking.LookAtWaitlist,
 	}
 }
 
@@ -180,6 +184,17 @@ func followUpLink(publicURL string, use useCases) func(dispatch.TenantID, dispat
 	return func(tenant dispatch.TenantID, id dispatch.FollowUpID) (string, error) {
 		token, err := use.referral.FollowUpToken(tenant, id)
 		return strings.TrimSuffix(publicURL, "/") + "/follow-up#" + token, err
+	}
+}
+
+// waitlistLink makes the address of the page that offers a free window.
+func waitlistLink(publicURL string, use useCases) func(dispatch.TenantID, dispatch.WaitlistEntryID) (string, error) {
+	if publicURL == "" {
+		return nil
+	}
+	return func(tenant dispatch.TenantID, id dispatch.WaitlistEntryID) (string, error) {
+		token, err := use.booking.WaitlistToken(tenant, id)
+		return strings.TrimSuffix(publicURL, "/") + "/waitlist#" + token, err
 	}
 }
 

@@ -46,20 +46,25 @@ func (b *Booking) hold(ctx context.Context, tx dispatch.Tx, p dispatch.Principal
 	if err := checkHoldLimit(ctx, tx, p, now); err != nil {
 		return dispatch.Hold{}, err
 	}
-	place, err := b.placeOn(ctx, tx, offer, locked, shifts, dispatch.ShiftID{})
-	if err != nil {
-		return dispatch.Hold{}, err
-	}
 	area, err := tx.GetPlanningArea(ctx, offer.Area)
 	if err != nil {
 		return dispatch.Hold{}, err
 	}
+	return b.reserve(ctx, tx, offer, locked, shifts, p.Subject, now.Add(area.HoldTime))
+}
+
+// reserve keeps an offer on one of the shifts, which are locked, until a time.
+func (b *Booking) reserve(ctx context.Context, tx dispatch.Tx, offer SlotOfferToken, locked []dispatch.Shift, shifts []dispatch.ShiftID, holder string, until time.Time) (dispatch.Hold, error) {
+	place, err := b.placeOn(ctx, tx, offer, locked, shifts, dispatch.ShiftID{})
+	if err != nil {
+		return dispatch.Hold{}, err
+	}
 	hold := dispatch.Hold{
-		ID: dispatch.HoldID{}.New(), Holder: p.Subject, State: dispatch.HoldHeld, PlanningArea: offer.Area,
+		ID: dispatch.HoldID{}.New(), Holder: holder, State: dispatch.HoldHeld, PlanningArea: offer.Area,
 		Service: offer.Service, Tier: offer.Tier, WorkOrder: offer.WorkOrder,
 		Address: offer.Place.Address, PostalCode: offer.Place.PostalCode, Location: offer.Place.Location,
 		Window: offer.Window, Price: offer.Price, PriceLines: offer.Lines, Duration: place.span.Duration(),
-		ExpiresAt: now.Add(area.HoldTime), Version: 1,
+		ExpiresAt: until, Version: 1,
 	}
 	if err := tx.CreateHold(ctx, hold); err != nil {
 		return dispatch.Hold{}, err

@@ -42,14 +42,20 @@ func (b *Booking) reschedule(ctx context.Context, tx dispatch.Tx, p dispatch.Pri
 	if err != nil {
 		return l.listed, err
 	}
-	if dispatch.AppointmentMachine.Terminal(l.listed.State) {
-		return l.listed, dispatch.AppointmentMachine.Check(l.listed.Name(), l.listed.State, dispatch.AppointmentConfirmed)
-	}
 	if err := l.checkEtag(in.Version); err != nil {
 		return l.listed, err
 	}
 	if err := l.checkCutoff(p); err != nil {
 		return l.listed, err
+	}
+	return b.move(ctx, tx, l, p, offer, shifts, in.Reason)
+}
+
+// move gives a locked appointment the window of an offer, on one of the shifts, which
+// are locked too.
+func (b *Booking) move(ctx context.Context, tx dispatch.Tx, l locked, p dispatch.Principal, offer SlotOfferToken, shifts []dispatch.ShiftID, reason string) (dispatch.ListedAppointment, error) {
+	if dispatch.AppointmentMachine.Terminal(l.listed.State) {
+		return l.listed, dispatch.AppointmentMachine.Check(l.listed.Name(), l.listed.State, dispatch.AppointmentConfirmed)
 	}
 	if l.visit.State != dispatch.VisitPlanned && l.visit.State != dispatch.VisitUnassigned {
 		return l.listed, dispatch.Refuse(dispatch.ReasonMoveNotAllowed, l.listed.Name(), "the visit is %s already", l.visit.State).
@@ -63,7 +69,7 @@ func (b *Booking) reschedule(ctx context.Context, tx dispatch.Tx, p dispatch.Pri
 	if err := l.sit(ctx, tx, place); err != nil {
 		return l.listed, err
 	}
-	if err := l.promiseAnew(ctx, tx, p, offer, in.Reason); err != nil {
+	if err := l.promiseAnew(ctx, tx, p, offer, reason); err != nil {
 		return l.listed, err
 	}
 	return l.listed, l.announceMove(ctx, tx, place.span.Start, old)

@@ -186,6 +186,11 @@ func sitDown(ctx context.Context, tx dispatch.Tx, place seated, c dispatch.Commi
 			return err
 		}
 	}
+	if !fresh {
+		if err := dispatch.TimeFreed(ctx, tx, c); err != nil {
+			return err
+		}
+	}
 	c.Technician, c.Shift, c.Span, c.Travel = place.shift.Technician, place.shift.ID, place.span, place.travel
 	write := tx.SaveCommitment
 	if fresh {

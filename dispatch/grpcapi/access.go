@@ -134,6 +134,13 @@ var access = map[string]rule{
 	pb.PayService_GetPayroll_FullMethodName:          to(administrator),
 	pb.PayService_ListPayrolls_FullMethodName:        to(administrator),
 
+	pb.WaitlistService_JoinWaitlist_FullMethodName:        to(visitor, link, customer, dispatcher, sales, administrator),
+	pb.WaitlistService_GetWaitlistEntry_FullMethodName:    to(visitor, link, customer, dispatcher, sales, administrator),
+	pb.WaitlistService_ListWaitlistEntries_FullMethodName: to(customer, dispatcher, sales, administrator),
+	pb.WaitlistService_AnswerWaitlistEntry_FullMethodName: to(visitor, link, customer, dispatcher, administrator),
+	pb.WaitlistService_OpenWaitlistLink_FullMethodName:    public(),
+	pb.WaitlistService_AnswerWaitlistLink_FullMethodName:  public(),
+
 	pb.WebhookService_CreateWebhookEndpoint_FullMethodName:   to(administrator),
 	pb.WebhookService_GetWebhookEndpoint_FullMethodName:      to(administrator),
 	pb.WebhookService_ListWebhookEndpoints_FullMethodName:    to(administrator),

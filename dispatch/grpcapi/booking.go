@@ -103,6 +103,11 @@ func slotOfferOf(o booking.Offer) *pb.SlotOffer {
 	}
 }
 
+func parsePlace(field string, in *pb.Place) (*booking.Place, error) {
+	at, err := parsePoint(field+".location", in.GetLocation())
+	return &booking.Place{Address: in.GetAddress(), PostalCode: in.GetPostalCode(), Location: at}, err
+}
+
 // parseSearch names all faults of a search.
 func parseSearch(req *pb.SearchSlotOffersRequest) (booking.SearchCommand, error) {
 	var in booking.SearchCommand
@@ -110,8 +115,7 @@ func parseSearch(req *pb.SearchSlotOffersRequest) (booking.SearchCommand, error)
 	keep := func(err error) { all = joinFaults(all, err) }
 	switch subject := req.GetSubject().(type) {
 	case *pb.SearchSlotOffersRequest_Place:
-		in.Place = &booking.Place{Address: subject.Place.GetAddress(), PostalCode: subject.Place.GetPostalCode()}
-		in.Place.Location, err = parsePoint("place.location", subject.Place.GetLocation())
+		in.Place, err = parsePlace("place", subject.Place)
 		keep(err)
 	case *pb.SearchSlotOffersRequest_Site:
 		keep(parseName("site", subject.Site, &in.Site))
@@ -208,20 +212,27 @@ func parseConfirm(req *pb.ConfirmHoldRequest) (booking.ConfirmCommand, error) {
 	all := parseName("name", req.GetName(), &in.Hold)
 	all = joinFaults(all, parseOptionalName("customer", req.GetCustomer(), &in.Customer))
 	all = joinFaults(all, parseOptionalName("asset", req.GetAsset(), &in.Asset))
-	if d := req.GetCustomerDetails(); d != nil {
-		in.Details = &booking.CustomerDetails{
-			DisplayName: d.GetDisplayName(), Email: d.GetEmail(), Phone: d.GetPhone(), Language: d.GetLanguage(),
-		}
-	}
-	if n := req.GetNotifications(); n != nil {
-		in.Notifications = &booking.Notifications{Mail: n.GetMail(), Text: n.GetText()}
-	}
+	in.Details, in.Notifications = detailsIn(req.GetCustomerDetails()), notificationsIn(req.GetNotifications())
 	if w := req.GetWindow(); w != nil {
 		shown, err := parseWindow("window", w)
 		all = joinFaults(all, err)
 		in.Window = &shown
 	}
 	return in, all
+}
+
+func detailsIn(d *pb.CustomerDetails) *booking.CustomerDetails {
+	if d == nil {
+		return nil
+	}
+	return &booking.CustomerDetails{DisplayName: d.GetDisplayName(), Email: d.GetEmail(), Phone: d.GetPhone(), Language: d.GetLanguage()}
+}
+
+func notificationsIn(n *pb.NotificationChoices) *booking.Notifications {
+	if n == nil {
+		return nil
+	}
+	return &booking.Notifications{Mail: n.GetMail(), Text: n.GetText()}
 }
 
 // parseWindow reads an arrival window.

@@ -207,6 +207,11 @@ func (s *side) furnish(t *testing.T) {
 		ID: dispatch.ServiceCaseID{}.New(), Referral: logged.ID, Customer: s.Customer.ID, Question: dispatch.AskUsed, Owner: "member:sales",
 		State: dispatch.CaseOpen, Problem: own, OpenedAt: company.Now,
 	}
+	entry := dispatch.WaitlistEntry{
+		ID: dispatch.WaitlistEntryID{}.New(), PlanningArea: s.Area.ID, Customer: s.Customer.ID, WorkOrder: work.ID, Appointment: booked.ID,
+		Service: s.Tier.Service, Tier: s.Tier.ID, Price: s.Tier.Price, From: dispatch.DateOf(company.Now, s.Zone),
+		Until: dispatch.DateOf(company.Now, s.Zone).AddDays(3), State: dispatch.WaitlistWaiting, JoinedAt: company.Now, JoinedBy: "member:dispatcher",
+	}
 	photo := dispatch.Photo{ID: dispatch.PhotoIDOf([]byte(own)), Width: 1, Height: 1, Bytes: 1, UploadedBy: "member:technician", UploadedAt: company.Now}
 	s.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
 		for _, step := range []func() error{
@@ -255,6 +260,7 @@ func (s *side) furnish(t *testing.T) {
 			func() error { return tx.CreateFollowUpPlan(ctx, questions) },
 			func() error { return tx.CreateFollowUp(ctx, asked) },
 			func() error { return tx.CreateServiceCase(ctx, broken) },
+			func() error { return tx.CreateWaitlistEntry(ctx, entry) },
 			func() error { return tx.CreateSalesDesk(ctx, desk) },
 			func() error { return tx.CreateRoutingRule(ctx, routing) },
 			func() error { return tx.CreatePayroll(ctx, payroll) },
@@ -275,7 +281,7 @@ func (s *side) furnish(t *testing.T) {
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
 		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(), "Photo": photo.Name(), "FollowUpPlan": questions.Name(), "FollowUp": asked.Name(), "ServiceCase": broken.Name(), "SalesDesk": desk.Name(), "RoutingRule": routing.Name(),
-		"WebhookEndpoint": endpoint.Name(), "WebhookDelivery": handedOver.Name(),
+		"WebhookEndpoint": endpoint.Name(), "WaitlistEntry": entry.Name(), "WebhookDelivery": handedOver.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name
 	}

@@ -197,7 +197,7 @@ var resourceTypes = map[string]string{
 	"plans": "Plan", "referrals": "Referral", "operations": "Operation", "members": "Member", "tenants": "Tenant",
 	"incentiveRules": "IncentiveRule", "payrolls": "Payroll", "webhookEndpoints": "WebhookEndpoint", "webhookDeliveries": "WebhookDelivery",
 	"photos": "Photo", "followUps": "FollowUp", "followUpPlans": "FollowUpPlan", "serviceCases": "ServiceCase",
-	"salesDesks": "SalesDesk", "routingRules": "RoutingRule",
+	"salesDesks": "SalesDesk", "routingRules": "RoutingRule", "waitlistEntries": "WaitlistEntry",
 }
 
 // resourceType gives the type of what name names, e.g. "firstfix.dev/Hold".

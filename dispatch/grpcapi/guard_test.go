@@ -16,7 +16,7 @@ import (
 func TestEveryMethodIsGuarded(t *testing.T) {
 	t.Parallel()
 	d, first, _ := twoCompanies(t)
-	public := map[string]bool{"CreateVisitorToken": true, "OpenAppointmentLink": true, "OpenFollowUpLink": true, "AnswerFollowUpLink": true}
+	public := map[string]bool{"CreateVisitorToken": true, "OpenAppointmentLink": true, "OpenFollowUpLink": true, "AnswerFollowUpLink": true, "OpenWaitlistLink": true, "AnswerWaitlistLink": true}
 	calls := 0
 	contract(func(m protoreflect.MethodDescriptor) {
 		kind, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())

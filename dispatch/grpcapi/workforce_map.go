@@ -26,6 +26,8 @@ func planningAreaFields(in *pb.PlanningArea) []field[dispatch.PlanningArea] {
 			at, err := parseTimeOfDay("planning_area.booking_cutoff", in.GetBookingCutoff())
 			return &at, err
 		}, func(a *e) **dispatch.TimeOfDay { return &a.BookingCutoff }),
+		plain("waitlist_order", waitlistOrders[int32(in.GetWaitlistOrder())], func(a *e) *dispatch.WaitlistOrder { return &a.WaitlistOrder }),
+		plain("waitlist_answer_time", in.GetWaitlistAnswerTime().AsDuration(), func(a *e) *time.Duration { return &a.AnswerTime }),
 		read("windows", func() ([]dispatch.WindowRule, error) {
 			return parseWindowRules("planning_area.windows", in.GetWindows())
 		},
@@ -61,7 +63,8 @@ func planningAreaOf(a dispatch.PlanningArea) *pb.PlanningArea {
 		Name: a.Name(), DisplayName: a.DisplayName, TimeZone: a.TimeZone, LeadTime: durationpb.New(a.LeadTime),
 		HorizonDays:  int32(a.HorizonDays), //nolint:gosec // at most 366
 		ChangeCutoff: durationpb.New(a.ChangeCutoff), HoldDuration: durationpb.New(a.HoldTime),
-		PlanTime: timeOfDayOf(a.PlanAt), Windows: windowRulesOf(a.Windows), ClosedDates: datesOf(a.Closed), Etag: etagOf(a.Version),
+		PlanTime: timeOfDayOf(a.PlanAt), Windows: windowRulesOf(a.Windows), ClosedDates: datesOf(a.Closed),
+		WaitlistOrder: numberOf[pb.WaitlistOrder](waitlistOrders, a.WaitlistOrder), WaitlistAnswerTime: durationpb.New(a.AnswerTime), Etag: etagOf(a.Version),
 	}
 	if a.BookingCutoff != nil {
 		out.BookingCutoff = timeOfDayOf(*a.BookingCutoff)

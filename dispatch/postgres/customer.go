@@ -107,13 +107,15 @@ UPDATE appointments SET customer_id = @to, version = version + 1 WHERE tenant_id
 UPDATE referrals SET customer_id = @to, version = version + 1 WHERE tenant_id = @tenant AND customer_id = @from`
 	moveCasesSQL = `
 UPDATE service_cases SET customer_id = @to, version = version + 1 WHERE tenant_id = @tenant AND customer_id = @from`
+	moveWaitlistSQL = `
+UPDATE waitlist_entries SET customer_id = @to, version = version + 1 WHERE tenant_id = @tenant AND customer_id = @from`
 	moveMembersSQL = `
 UPDATE members SET customer_id = @to, version = version + 1 WHERE tenant_id = @tenant AND customer_id = @from`
 )
 
 // MoveCustomer implements dispatch.CustomerTx.
 func (t *tx) MoveCustomer(ctx context.Context, from, to dispatch.CustomerID) error {
-	for _, sql := range []string{moveContactsSQL, moveWorkOrdersSQL, moveAppointmentsSQL, moveReferralsSQL, moveCasesSQL, moveMembersSQL} {
+	for _, sql := range []string{moveContactsSQL, moveWorkOrdersSQL, moveAppointmentsSQL, moveReferralsSQL, moveCasesSQL, moveWaitlistSQL, moveMembersSQL} {
 		if _, err := t.exec(ctx, sql, pgx.NamedArgs{"from": from, "to": to}); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 // The rules of an area come as arrays in parallel, so that an area is one row.
 const planningAreaColumns = `a.id, a.display_name, a.time_zone, a.lead_time_seconds, a.horizon_days,
 	a.change_cutoff_seconds, a.hold_seconds, extract(epoch FROM a.plan_at_local)::int / 60, a.closed,
-	extract(epoch FROM a.booking_cutoff_local)::int / 60, a.version,
+	extract(epoch FROM a.booking_cutoff_local)::int / 60, a.waitlist_order, a.waitlist_answer_seconds, a.version,
 	ARRAY(SELECT array_to_string(r.weekdays, '') FROM window_rules r
 		WHERE r.tenant_id = a.tenant_id AND r.planning_area_id = a.id ORDER BY r.ordinal),
 	ARRAY(SELECT extract(epoch FROM r.starts_local)::int / 60 FROM window_rules r
@@ -24,13 +24,13 @@ const planningAreaColumns = `a.id, a.display_name, a.time_zone, a.lead_time_seco
 
 func scanPlanningArea(row pgx.CollectableRow) (dispatch.PlanningArea, error) {
 	var a dispatch.PlanningArea
-	var lead, cutoff, hold int64
+	var lead, cutoff, hold, answer int64
 	var closed []time.Time
 	var days []string
 	var starts, ends []dispatch.TimeOfDay
 	err := row.Scan(&a.ID, &a.DisplayName, &a.TimeZone, &lead, &a.HorizonDays, &cutoff, &hold, &a.PlanAt, &closed,
-		&a.BookingCutoff, &a.Version, &days, &starts, &ends)
-	a.Closed = fromDates(closed)
+		&a.BookingCutoff, &a.WaitlistOrder, &answer, &a.Version, &days, &starts, &ends)
+	a.Closed, a.AnswerTime = fromDates(closed), fromSeconds(answer)
 	a.LeadTime, a.ChangeCutoff, a.HoldTime = fromSeconds(lead), fromSeconds(cutoff), fromSeconds(hold)
 	a.Windows = windowRules(days, starts, ends)
 	return a, err
@@ -53,7 +53,7 @@ func planningAreaArgs(a dispatch.PlanningArea) pgx.NamedArgs {
 	return pgx.NamedArgs{
 		"id": a.ID, "name": a.DisplayName, "zone": a.TimeZone, "lead": toSeconds(a.LeadTime), "horizon": a.HorizonDays,
 		"cutoff": toSeconds(a.ChangeCutoff), "hold": toSeconds(a.HoldTime), "plan_at": int(a.PlanAt), "closed": toDates(a.Closed), "booking_cutoff": (*int)(a.BookingCutoff),
-		"version": a.Version,
+		"waitlist_order": a.WaitlistOrder, "answer": toSeconds(a.AnswerTime), "version": a.Version,
 	}
 }
 
@@ -79,9 +79,10 @@ func (t *tx) PagePlanningAreas(ctx context.Context, page dispatch.Page) ([]dispa
 
 const createPlanningAreaSQL = `
 INSERT INTO planning_areas (tenant_id, id, display_name, time_zone, lead_time_seconds, horizon_days,
-	change_cutoff_seconds, hold_seconds, plan_at_local, closed, booking_cutoff_local)
+	change_cutoff_seconds, hold_seconds, plan_at_local, closed, booking_cutoff_local,
+	waitlist_order, waitlist_answer_seconds)
 VALUES (@tenant, @id, @name, @zone, @lead, @horizon, @cutoff, @hold, time '00:00' + make_interval(mins => @plan_at),
-	@closed, time '00:00' + make_interval(mins => @booking_cutoff))`
+	@closed, time '00:00' + make_interval(mins => @booking_cutoff), @waitlist_order, @answer)`
 
 // CreatePlanningArea implements dispatch.MapTx.
 func (t *tx) CreatePlanningArea(ctx context.Context, a dispatch.PlanningArea) error {
@@ -95,7 +96,8 @@ const savePlanningAreaSQL = `
 UPDATE planning_areas SET display_name = @name, time_zone = @zone, lead_time_seconds = @lead,
 	horizon_days = @horizon, change_cutoff_seconds = @cutoff, hold_seconds = @hold,
 	plan_at_local = time '00:00' + make_interval(mins => @plan_at), closed = @closed,
-	booking_cutoff_local = time '00:00' + make_interval(mins => @booking_cutoff), version = version + 1
+	booking_cutoff_local = time '00:00' + make_interval(mins => @booking_cutoff), waitlist_order = @waitlist_order,
+	waitlist_answer_seconds = @answer, version = version + 1
 WHERE tenant_id = @tenant AND id = @id AND version = @version`
 
 // SavePlanningArea implements dispatch.MapTx.

@@ -114,7 +114,8 @@ func newPlanningArea(id dispatch.PlanningAreaID, district, zone string) dispatch
 	}
 	area := dispatch.PlanningArea{
 		ID: id, DisplayName: name, TimeZone: zone, LeadTime: 2 * time.Hour, HorizonDays: 21, ChangeCutoff: 4 * time.Hour,
-		HoldTime: 10 * time.Minute, PlanAt: dispatch.Clock(18, 0), Version: 1,
+		HoldTime: 10 * time.Minute, PlanAt: dispatch.Clock(18, 0),
+		WaitlistOrder: dispatch.WaitlistByTime, AnswerTime: usualAnswerTime, Version: 1,
 	}
 	for hour := 8; hour < 18; hour += 2 {
 		area.Windows = append(area.Windows, dispatch.WindowRule{

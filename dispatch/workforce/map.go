@@ -1,6 +1,7 @@
 package workforce
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -42,7 +43,12 @@ func (w *Workforce) UpdatePlanningArea(ctx context.Context, call dispatch.Call, 
 	})
 }
 
-const longestWait = 30 * 24 * time.Hour
+const (
+	longestWait = 30 * 24 * time.Hour
+	// usualAnswerTime is how long who waits has to answer, unless the area says
+	// otherwise.
+	usualAnswerTime = 30 * time.Minute
+)
 
 func checkPlanningArea(_ context.Context, _ dispatch.Tx, a *dispatch.PlanningArea) error {
 	var f faults
@@ -68,6 +74,10 @@ func checkPlanningArea(_ context.Context, _ dispatch.Tx, a *dispatch.PlanningAre
 		}
 	}
 	a.Closed = dispatch.SortedDates(a.Closed)
+	a.WaitlistOrder, a.AnswerTime = cmp.Or(a.WaitlistOrder, dispatch.WaitlistByTime), cmp.Or(a.AnswerTime, usualAnswerTime)
+	if a.AnswerTime < time.Minute || a.AnswerTime > 24*time.Hour {
+		f.field("planning_area.waitlist_answer_time", "it is %s, expected a minute to a day", a.AnswerTime)
+	}
 	return f.err()
 }
 

@@ -32,7 +32,7 @@ type voice struct {
 var kinds = []string{
 	dispatch.TemplateBooked, dispatch.TemplateReminder, dispatch.TemplateChanged, dispatch.TemplateCancelled,
 	dispatch.TemplateOnTheWay, dispatch.TemplateLate, dispatch.TemplateDone,
-	dispatch.TemplateInstalled, dispatch.TemplateUsed, dispatch.TemplateSaving,
+	dispatch.TemplateSlotFree, dispatch.TemplateInstalled, dispatch.TemplateUsed, dispatch.TemplateSaving,
 }
 
 // composer writes messages. The first voice is the one for strangers.
@@ -63,6 +63,9 @@ func (v *voice) compile() error {
 			"date":  func(w dispatch.Window) (string, error) { return onClock(v.date, w.Start, w.Zone) },
 			"from":  func(w dispatch.Window) (string, error) { return onClock(v.clock, w.Start, w.Zone) },
 			"until": func(w dispatch.Window) (string, error) { return onClock(v.clock, w.End, w.Zone) },
+			"moment": func(at time.Time, w dispatch.Window) (string, error) {
+				return onClock(func(t time.Time) string { return v.date(t) + ", " + v.clock(t) }, at, w.Zone)
+			},
 		}).ParseFS(templates, path)
 		if err != nil {
 			return fmt.Errorf("read the template %s: %w", path, err)

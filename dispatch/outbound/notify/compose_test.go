@@ -24,6 +24,7 @@ func facts(t *testing.T) dispatch.MessageFacts {
 			Span: dispatch.Span{Start: time.Date(2011, 11, 6, 12, 0, 0, 0, zone).UTC(), End: time.Date(2011, 11, 6, 14, 30, 0, 0, zone).UTC()},
 			Zone: "America/New_York",
 		},
+		AnswerBy:   time.Date(2011, 11, 4, 9, 30, 0, 0, zone).UTC(), // still in summer time
 		Technician: "Grace",
 		Link:       "https://firstfix.example/a#token",
 	}
@@ -54,6 +55,9 @@ func TestMessagesAsTheyAreRead(t *testing.T) {
 		}},
 		{dispatch.ChannelText, dispatch.TemplateReminder, "de-AT", dispatch.Text{
 			Body: "Boston Heating: Erinnerung, wir kommen am Sonntag, 6. November 2011 zwischen 12:00 Uhr und 14:30 Uhr (Boiler repair). https://firstfix.example/a#token",
+		}},
+		{dispatch.ChannelText, dispatch.TemplateSlotFree, "en", dispatch.Text{
+			Body: "Boston Heating: free on Sunday, November 6, 2011, arrival 12:00 PM to 2:30 PM (Boiler repair). Kept for you until Friday, November 4, 2011, 9:30 AM. https://firstfix.example/a#token",
 		}},
 		{dispatch.ChannelText, dispatch.TemplateOnTheWay, "fr", dispatch.Text{
 			Body: "Boston Heating: Grace is on the way to you (Boiler repair).",

@@ -23,6 +23,7 @@ var withoutRequestID = map[protoreflect.FullName]string{
 	"firstfix.v1.BookingService.CreateVisitorToken":  "writes nothing: a token is computed",
 	"firstfix.v1.BookingService.OpenAppointmentLink": "writes nothing: a token is computed",
 	"firstfix.v1.FollowUpService.OpenFollowUpLink":   "changes nothing; POST keeps the secret out of URLs",
+	"firstfix.v1.WaitlistService.OpenWaitlistLink":   "changes nothing; POST keeps the secret out of URLs",
 	"firstfix.v1.SalesDeskService.DryRunRouting":     "changes nothing; rules that are thought of do not fit into a URL",
 	"firstfix.v1.BookingService.SearchSlotOffers":    "changes nothing; POST keeps the address out of URLs",
 	"firstfix.v1.TechnicianService.UploadEvents":     "each event has an id of its own, and batches are cut anew",

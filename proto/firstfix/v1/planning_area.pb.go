@@ -28,6 +28,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Who of a waiting list is asked first.
+type WaitlistOrder int32
+
+const (
+	// As if TIME.
+	WaitlistOrder_WAITLIST_ORDER_UNSPECIFIED WaitlistOrder = 0
+	// Who joined first.
+	WaitlistOrder_WAITLIST_ORDER_TIME WaitlistOrder = 1
+	// Who pays most for his level of service; at one price, who joined first.
+	WaitlistOrder_WAITLIST_ORDER_PRICE WaitlistOrder = 2
+)
+
+// Enum value maps for WaitlistOrder.
+var (
+	WaitlistOrder_name = map[int32]string{
+		0: "WAITLIST_ORDER_UNSPECIFIED",
+		1: "WAITLIST_ORDER_TIME",
+		2: "WAITLIST_ORDER_PRICE",
+	}
+	WaitlistOrder_value = map[string]int32{
+		"WAITLIST_ORDER_UNSPECIFIED": 0,
+		"WAITLIST_ORDER_TIME":        1,
+		"WAITLIST_ORDER_PRICE":       2,
+	}
+)
+
+func (x WaitlistOrder) Enum() *WaitlistOrder {
+	p := new(WaitlistOrder)
+	*p = x
+	return p
+}
+
+func (x WaitlistOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WaitlistOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_firstfix_v1_planning_area_proto_enumTypes[0].Descriptor()
+}
+
+func (WaitlistOrder) Type() protoreflect.EnumType {
+	return &file_firstfix_v1_planning_area_proto_enumTypes[0]
+}
+
+func (x WaitlistOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WaitlistOrder.Descriptor instead.
+func (WaitlistOrder) EnumDescriptor() ([]byte, []int) {
+	return file_firstfix_v1_planning_area_proto_rawDescGZIP(), []int{0}
+}
+
 // A set of territories that share technicians: the unit of planning and of
 // locking. It holds the template from which arrival windows are made.
 type PlanningArea struct {
@@ -60,8 +113,13 @@ type PlanningArea struct {
 	// Until when, on the day before, a day can be booked; local time, to the minute.
 	// Unset means up to the lead time. Tiers of short notice are sold afterwards too.
 	BookingCutoff *timeofday.TimeOfDay `protobuf:"bytes,12,opt,name=booking_cutoff,json=bookingCutoff,proto3" json:"booking_cutoff,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Who is asked first when a window becomes free; unset means who joined first.
+	WaitlistOrder WaitlistOrder `protobuf:"varint,13,opt,name=waitlist_order,json=waitlistOrder,proto3,enum=firstfix.v1.WaitlistOrder" json:"waitlist_order,omitempty"`
+	// How long a free window is kept for who waits, a minute to a day; unset means half
+	// an hour.
+	WaitlistAnswerTime *durationpb.Duration `protobuf:"bytes,14,opt,name=waitlist_answer_time,json=waitlistAnswerTime,proto3" json:"waitlist_answer_time,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PlanningArea) Reset() {
@@ -174,6 +232,20 @@ func (x *PlanningArea) GetClosedDates() []*date.Date {
 func (x *PlanningArea) GetBookingCutoff() *timeofday.TimeOfDay {
 	if x != nil {
 		return x.BookingCutoff
+	}
+	return nil
+}
+
+func (x *PlanningArea) GetWaitlistOrder() WaitlistOrder {
+	if x != nil {
+		return x.WaitlistOrder
+	}
+	return WaitlistOrder_WAITLIST_ORDER_UNSPECIFIED
+}
+
+func (x *PlanningArea) GetWaitlistAnswerTime() *durationpb.Duration {
+	if x != nil {
+		return x.WaitlistAnswerTime
 	}
 	return nil
 }
@@ -538,7 +610,7 @@ var File_firstfix_v1_planning_area_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_planning_area_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffirstfix/v1/planning_area.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/dayofweek.proto\x1a\x1bgoogle/type/timeofday.proto\"\xd2\t\n" +
+	"\x1ffirstfix/v1/planning_area.proto\x12\vfirstfix.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/dayofweek.proto\x1a\x1bgoogle/type/timeofday.proto\"\x84\v\n" +
 	"\fPlanningArea\x12@\n" +
 	"\x04name\x18\x01 \x01(\tB,\xe0A\b\xbaH&\xd8\x01\x01r!2\x1f^planningAreas/[a-z0-9-]{1,63}$R\x04name\x12B\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x1f\xe0A\x02\xbaH\x19\xd8\x01\x01r\x14\x18\xc8\x01(\xa0\x062\f[\\p{L}\\p{N}]R\vdisplayName\x12'\n" +
@@ -557,7 +629,10 @@ const file_firstfix_v1_planning_area_proto_rawDesc = "" +
 	"\xe0A\x01\xbaH\x04r\x02(@R\x04etag\x12B\n" +
 	"\fclosed_dates\x18\v \x03(\v2\x11.google.type.DateB\f\xe0A\x01\xbaH\x06\x92\x01\x03\x10\x90\x03R\vclosedDates\x12\xf8\x01\n" +
 	"\x0ebooking_cutoff\x18\f \x01(\v2\x16.google.type.TimeOfDayB\xb8\x01\xe0A\x01\xbaH\xb1\x01\xba\x01\xad\x01\n" +
-	"\fOUT_OF_RANGE\x12%must be 00:00 to 23:59, to the minute\x1avthis.hours >= 0 && this.hours <= 23 && this.minutes >= 0 && this.minutes <= 59 && this.seconds == 0 && this.nanos == 0R\rbookingCutoff:Z\xeaAW\n" +
+	"\fOUT_OF_RANGE\x12%must be 00:00 to 23:59, to the minute\x1avthis.hours >= 0 && this.hours <= 23 && this.minutes >= 0 && this.minutes <= 59 && this.seconds == 0 && this.nanos == 0R\rbookingCutoff\x12N\n" +
+	"\x0ewaitlist_order\x18\r \x01(\x0e2\x1a.firstfix.v1.WaitlistOrderB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\rwaitlistOrder\x12`\n" +
+	"\x14waitlist_answer_time\x18\x0e \x01(\v2\x19.google.protobuf.DurationB\x13\xe0A\x01\xbaH\r\xaa\x01\n" +
+	"\"\x04\b\x80\xa3\x052\x02\b<R\x12waitlistAnswerTime:Z\xeaAW\n" +
 	"\x19firstfix.dev/PlanningArea\x12\x1dplanningAreas/{planning_area}*\rplanningAreas2\fplanningArea\"\xb0\x04\n" +
 	"\n" +
 	"WindowRule\x12L\n" +
@@ -594,7 +669,11 @@ const file_firstfix_v1_planning_area_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\n" +
 	"updateMask\x12S\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestIdB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"request_id\x18\x03 \x01(\tB4\xe0A\x02\xbaH.\xc8\x01\x01r)Z$00000000-0000-0000-0000-000000000000\xb0\x01\x01R\trequestId*b\n" +
+	"\rWaitlistOrder\x12\x1e\n" +
+	"\x1aWAITLIST_ORDER_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13WAITLIST_ORDER_TIME\x10\x01\x12\x18\n" +
+	"\x14WAITLIST_ORDER_PRICE\x10\x02B;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_planning_area_proto_rawDescOnce sync.Once
@@ -608,41 +687,45 @@ func file_firstfix_v1_planning_area_proto_rawDescGZIP() []byte {
 	return file_firstfix_v1_planning_area_proto_rawDescData
 }
 
+var file_firstfix_v1_planning_area_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_firstfix_v1_planning_area_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_firstfix_v1_planning_area_proto_goTypes = []any{
-	(*PlanningArea)(nil),              // 0: firstfix.v1.PlanningArea
-	(*WindowRule)(nil),                // 1: firstfix.v1.WindowRule
-	(*CreatePlanningAreaRequest)(nil), // 2: firstfix.v1.CreatePlanningAreaRequest
-	(*GetPlanningAreaRequest)(nil),    // 3: firstfix.v1.GetPlanningAreaRequest
-	(*ListPlanningAreasRequest)(nil),  // 4: firstfix.v1.ListPlanningAreasRequest
-	(*ListPlanningAreasResponse)(nil), // 5: firstfix.v1.ListPlanningAreasResponse
-	(*UpdatePlanningAreaRequest)(nil), // 6: firstfix.v1.UpdatePlanningAreaRequest
-	(*durationpb.Duration)(nil),       // 7: google.protobuf.Duration
-	(*timeofday.TimeOfDay)(nil),       // 8: google.type.TimeOfDay
-	(*date.Date)(nil),                 // 9: google.type.Date
-	(dayofweek.DayOfWeek)(0),          // 10: google.type.DayOfWeek
-	(*fieldmaskpb.FieldMask)(nil),     // 11: google.protobuf.FieldMask
+	(WaitlistOrder)(0),                // 0: firstfix.v1.WaitlistOrder
+	(*PlanningArea)(nil),              // 1: firstfix.v1.PlanningArea
+	(*WindowRule)(nil),                // 2: firstfix.v1.WindowRule
+	(*CreatePlanningAreaRequest)(nil), // 3: firstfix.v1.CreatePlanningAreaRequest
+	(*GetPlanningAreaRequest)(nil),    // 4: firstfix.v1.GetPlanningAreaRequest
+	(*ListPlanningAreasRequest)(nil),  // 5: firstfix.v1.ListPlanningAreasRequest
+	(*ListPlanningAreasResponse)(nil), // 6: firstfix.v1.ListPlanningAreasResponse
+	(*UpdatePlanningAreaRequest)(nil), // 7: firstfix.v1.UpdatePlanningAreaRequest
+	(*durationpb.Duration)(nil),       // 8: google.protobuf.Duration
+	(*timeofday.TimeOfDay)(nil),       // 9: google.type.TimeOfDay
+	(*date.Date)(nil),                 // 10: google.type.Date
+	(dayofweek.DayOfWeek)(0),          // 11: google.type.DayOfWeek
+	(*fieldmaskpb.FieldMask)(nil),     // 12: google.protobuf.FieldMask
 }
 var file_firstfix_v1_planning_area_proto_depIdxs = []int32{
-	1,  // 0: firstfix.v1.PlanningArea.windows:type_name -> firstfix.v1.WindowRule
-	7,  // 1: firstfix.v1.PlanningArea.lead_time:type_name -> google.protobuf.Duration
-	7,  // 2: firstfix.v1.PlanningArea.change_cutoff:type_name -> google.protobuf.Duration
-	7,  // 3: firstfix.v1.PlanningArea.hold_duration:type_name -> google.protobuf.Duration
-	8,  // 4: firstfix.v1.PlanningArea.plan_time:type_name -> google.type.TimeOfDay
-	9,  // 5: firstfix.v1.PlanningArea.closed_dates:type_name -> google.type.Date
-	8,  // 6: firstfix.v1.PlanningArea.booking_cutoff:type_name -> google.type.TimeOfDay
-	10, // 7: firstfix.v1.WindowRule.weekdays:type_name -> google.type.DayOfWeek
-	8,  // 8: firstfix.v1.WindowRule.start:type_name -> google.type.TimeOfDay
-	8,  // 9: firstfix.v1.WindowRule.end:type_name -> google.type.TimeOfDay
-	0,  // 10: firstfix.v1.CreatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
-	0,  // 11: firstfix.v1.ListPlanningAreasResponse.planning_areas:type_name -> firstfix.v1.PlanningArea
-	0,  // 12: firstfix.v1.UpdatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
-	11, // 13: firstfix.v1.UpdatePlanningAreaRequest.update_mask:type_name -> google.protobuf.FieldMask
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	2,  // 0: firstfix.v1.PlanningArea.windows:type_name -> firstfix.v1.WindowRule
+	8,  // 1: firstfix.v1.PlanningArea.lead_time:type_name -> google.protobuf.Duration
+	8,  // 2: firstfix.v1.PlanningArea.change_cutoff:type_name -> google.protobuf.Duration
+	8,  // 3: firstfix.v1.PlanningArea.hold_duration:type_name -> google.protobuf.Duration
+	9,  // 4: firstfix.v1.PlanningArea.plan_time:type_name -> google.type.TimeOfDay
+	10, // 5: firstfix.v1.PlanningArea.closed_dates:type_name -> google.type.Date
+	9,  // 6: firstfix.v1.PlanningArea.booking_cutoff:type_name -> google.type.TimeOfDay
+	0,  // 7: firstfix.v1.PlanningArea.waitlist_order:type_name -> firstfix.v1.WaitlistOrder
+	8,  // 8: firstfix.v1.PlanningArea.waitlist_answer_time:type_name -> google.protobuf.Duration
+	11, // 9: firstfix.v1.WindowRule.weekdays:type_name -> google.type.DayOfWeek
+	9,  // 10: firstfix.v1.WindowRule.start:type_name -> google.type.TimeOfDay
+	9,  // 11: firstfix.v1.WindowRule.end:type_name -> google.type.TimeOfDay
+	1,  // 12: firstfix.v1.CreatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
+	1,  // 13: firstfix.v1.ListPlanningAreasResponse.planning_areas:type_name -> firstfix.v1.PlanningArea
+	1,  // 14: firstfix.v1.UpdatePlanningAreaRequest.planning_area:type_name -> firstfix.v1.PlanningArea
+	12, // 15: firstfix.v1.UpdatePlanningAreaRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_firstfix_v1_planning_area_proto_init() }
@@ -655,13 +738,14 @@ func file_firstfix_v1_planning_area_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_firstfix_v1_planning_area_proto_rawDesc), len(file_firstfix_v1_planning_area_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_firstfix_v1_planning_area_proto_goTypes,
 		DependencyIndexes: file_firstfix_v1_planning_area_proto_depIdxs,
+		EnumInfos:         file_firstfix_v1_planning_area_proto_enumTypes,
 		MessageInfos:      file_firstfix_v1_planning_area_proto_msgTypes,
 	}.Build()
 	File_firstfix_v1_planning_area_proto = out.File

@@ -21,7 +21,7 @@ func (c *Company) places(ctx context.Context, tx dispatch.Tx) error {
 			{Weekdays: everyDay, Start: dispatch.Clock(13, 0), End: dispatch.Clock(15, 0)},
 		},
 		LeadTime: time.Hour, HorizonDays: 14, ChangeCutoff: 4 * time.Hour, HoldTime: 10 * time.Minute,
-		PlanAt: dispatch.Clock(18, 0), Version: 1,
+		PlanAt: dispatch.Clock(18, 0), WaitlistOrder: dispatch.WaitlistByTime, AnswerTime: 30 * time.Minute, Version: 1,
 	}
 	if err := tx.CreatePlanningArea(ctx, c.Area); err != nil {
 		return err
