@@ -26,6 +26,7 @@ func TestNamesOfProcesses(t *testing.T) {
 		{dispatch.WatchVisit(tenant, dispatch.VisitID{UUID: id}), "VisitWorkflow", "visit/" + home + "/" + raw, "visits/" + raw},
 		{dispatch.WatchReferral(tenant, dispatch.ReferralID{UUID: id}), "ReferralWorkflow", "referral/" + home + "/" + raw, "referrals/" + raw},
 		{dispatch.WatchDay(tenant, "boston", day), "PlanDayWorkflow", "plan-day/" + home + "/boston/2011-11-06", "planningAreas/boston/days/2011-11-06"},
+		{dispatch.WatchWaitlist(tenant, "boston"), "WaitlistWorkflow", "waitlist/" + home + "/boston", "planningAreas/boston/waitlist"},
 		{dispatch.WatchFixWindow(tenant, dispatch.WorkOrderID{UUID: id}, 2), "FixWindowWorkflow", "fix-window/" + home + "/" + raw + "/2", "workOrders/" + raw + "/episodes/2"},
 	} {
 		if c.got.Kind != c.kind || c.got.Workflow != c.id || c.got.Subject != c.subject || c.got.Tenant != tenant {
@@ -45,6 +46,15 @@ func TestNamesAreReadBack(t *testing.T) {
 	id, episode, err := dispatch.ParseEpisode(dispatch.EpisodeName(order, 3))
 	if err != nil || id != order || episode != 3 {
 		t.Errorf("episode: got %s %d, %v", id, episode, err)
+	}
+	area, err = dispatch.ParseWaitlist(dispatch.WaitlistName("boston"))
+	if err != nil || area != "boston" {
+		t.Errorf("waiting list: got %s, %v", area, err)
+	}
+	for _, bad := range []string{"", "planningAreas/x", "planningAreas//waitlist", "planningAreas/x/y/waitlist", "waitlist"} {
+		if _, err := dispatch.ParseWaitlist(bad); err == nil {
+			t.Errorf("ParseWaitlist(%q) found a list", bad)
+		}
 	}
 	for _, bad := range []string{"", "planningAreas/x", "planningAreas//days/2011-11-06", "planningAreas/x/days/2011-13-06", "planningAreas/x/days/"} {
 		if _, _, err := dispatch.ParseDay(bad); err == nil {
@@ -84,6 +94,9 @@ func TestWatchersOfNotices(t *testing.T) {
 			map[string]string{"planning_area": "boston", "date": "2011-11-07", "date_before": "2011-11-06"},
 			[]string{"plan-day/" + prefix + "boston/2011-11-07", "plan-day/" + prefix + "boston/2011-11-06"},
 		},
+		{"time_freed", "commitments/" + raw, map[string]string{"planning_area": "boston"}, []string{"waitlist/" + prefix + "boston"}},
+		{"waitlist_changed", "waitlistEntries/" + raw, map[string]string{"planning_area": "boston"}, []string{"waitlist/" + prefix + "boston"}},
+		{"time_freed", "commitments/" + raw, nil, nil},
 		{"day_changed", "visits/" + raw, map[string]string{"planning_area": "boston"}, nil},
 		{"day_changed", "visits/" + raw, map[string]string{"planning_area": "boston", "date": "2011-11-07", "date_before": "yesterday"}, nil},
 		{"work_order_resolved", "workOrders/" + raw, nil, nil},

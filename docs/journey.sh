@@ -74,6 +74,19 @@ slot=$(call POST /v1/slotOffers:search "$LINK" "$(search 3 6 "\"appointment\": \
 moved=$(call POST "/v1/$appointment:reschedule" "$LINK" "{\"slotToken\": \"$slot\", \"etag\": $(jq .appointment.etag <<<"$opened"), \"reason\": \"At work that day\", \"requestId\": \"$(new)\"}")
 jq '{state, window}' <<<"$moved"
 
+step "She would rather have him earlier: she waits for a window that becomes free"
+joined=$(call POST /v1/waitlistEntries:join "$LINK" "$(jq -nc --arg a "$appointment" --argjson from "$(date_of "$TODAY")" --argjson until "$(date_of "$(date -u -d "$TODAY + 9 days" +%F)")" --arg id "$(new)" \
+  '{appointment: $a, startDate: $from, endDate: $until, requestId: $id}')")
+hour=$((10#$(now | cut -c12-13)))
+if [ "$hour" -ge 1 ] && [ "$hour" -lt 14 ]; then later "$((14 - hour)) hours"; fi # nobody is asked at night
+for _ in $(seq 60); do
+  waiting=$(call POST /v1/waitlistEntries:openLink "" "{\"linkToken\": $(jq .linkToken <<<"$joined")}")
+  [ "$(jq -r .state <<<"$waiting")" = WAITLIST_STATE_OFFERED ] && break
+  sleep 0.5
+done
+jq '{state, offer}' <<<"$waiting"
+call POST /v1/waitlistEntries:answerLink "" "{\"linkToken\": $(jq .linkToken <<<"$joined"), \"answer\": \"WAITLIST_ANSWER_ACCEPT\", \"offer\": $(jq .offer.ordinal <<<"$waiting"), \"requestId\": \"$(new)\"}" | jq '{state, appointment}'
+
 step "She cancels; the ledger of promises keeps all of it"
 call POST "/v1/$appointment:cancel" "$LINK" "{\"reason\": \"It works again\", \"requestId\": \"$(new)\"}" | jq '{state, cancelReason}'
 call GET "/v1/$appointment/promises" "$DISPATCHER" | jq -r '.promises[] | "\(.window.startTime)  \(.outcome)  \(.reason)"'
