@@ -8,8 +8,8 @@ type WaitlistTx interface {
 	// entry that is open.
 	CreateWaitlistEntry(ctx context.Context, e WaitlistEntry) error
 	GetWaitlistEntry(ctx context.Context, id WaitlistEntryID) (WaitlistEntry, error)
-	// LockWaitlistEntry comes last in the order of locks.
-	LockWaitlistEntry(ctx context.Context, id WaitlistEntryID) (WaitlistEntry, error)
+	// SaveWaitlistEntry writes an entry in the version that was read, or refuses. It
+	// comes last in the order of locks.
 	SaveWaitlistEntry(ctx context.Context, e WaitlistEntry) error
 	// PageWaitlistEntries pages by id.
 	PageWaitlistEntries(ctx context.Context, filter WaitlistFilter, page Page) ([]WaitlistEntry, string, error)

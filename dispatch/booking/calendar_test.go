@@ -143,6 +143,37 @@ func TestWhatCouldBeHadInstead(t *testing.T) {
 	}
 }
 
+// TestAPriceIsReadOnTheClockOfThePlace: the window at eight in Boston is not one at noon.
+func TestAPriceIsReadOnTheClockOfThePlace(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.changeTier(t, func(tier *dispatch.Tier) {
+		tier.Rules = []dispatch.PriceRule{{Label: "Early", From: dispatch.Clock(7, 0), Until: dispatch.Clock(9, 0), Amount: dispatch.Money{Minor: 1000, Currency: "USD"}}}
+	})
+	var got []int64
+	for _, o := range d.search(t, d.visitor(), 1).Offers {
+		got = append(got, o.Price.Minor)
+	}
+	if diff := cmp.Diff([]int64{5900, 4900, 4900}, got); diff != "" {
+		t.Errorf("prices of the day (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheNextWindowMayBeWeeksAway: it is found although nobody works in between.
+func TestTheNextWindowMayBeWeeksAway(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	far := d.Shifts[0]
+	far.ID, far.Date = dispatch.ShiftID{}.New(), d.day(13)
+	far.Span = dispatch.Span{Start: d.At(13, 8, 0), End: d.At(13, 16, 0)}
+	far.Breaks = nil
+	d.InTx(t, func(ctx context.Context, tx dispatch.Tx) error { return tx.CreateShifts(ctx, []dispatch.Shift{far}) })
+	got := d.searchDays(t, "", 7, 8)
+	if len(got.Offers) != 0 || len(got.Alternatives) != 1 || !got.Alternatives[0].Window.Start.Equal(d.At(13, 8, 0)) {
+		t.Errorf("%d offers, alternatives %+v; want the window of the thirteenth day", len(got.Offers), got.Alternatives)
+	}
+}
+
 // TestThePriceOfTheOfferIsCharged although the tier gets dearer before the hold is
 // confirmed; and a move pays for what the new window adds, at the price of then.
 func TestThePriceOfTheOfferIsCharged(t *testing.T) {
@@ -171,7 +202,7 @@ func TestThePriceOfTheOfferIsCharged(t *testing.T) {
 		a, err = d.RescheduleAppointment(t.Context(), d.as(anna, "RescheduleAppointment"), booking.RescheduleCommand{
 			Appointment: a.ID, SlotToken: offer.Token, Version: a.Version,
 		})
-		if err != nil || a.Price.Minor != tc.want || a.Price != offer.Price {
+		if err != nil || a.Price.Minor != tc.want || a.Price != offer.Price || !cmp.Equal(a.PriceLines, offer.PriceLines) {
 			t.Fatalf("moved by %d days: %d, %v; want %d, as offered", tc.day, a.Price.Minor, err, tc.want)
 		}
 	}

@@ -86,8 +86,8 @@ func (b *Booking) answerWaitlist(ctx context.Context, call dispatch.Call, id dis
 	return answered, err
 }
 
-// answering is one answer inside its transaction. The entry is read before its hold
-// and its appointment are locked, and locked after them.
+// answering is one answer inside its transaction. The entry is read first and written
+// last, in the version that was read: of two answers one wins.
 type answering struct {
 	*Booking
 	tx        dispatch.Tx
@@ -203,24 +203,22 @@ func (a *answering) end(ctx context.Context, to dispatch.WaitlistState, outcome 
 	return a.write(ctx, to, outcome)
 }
 
-// write locks the entry and writes its next state with the outcome of its offer.
+// write writes the entry's next state, and the outcome of its offer.
 func (a *answering) write(ctx context.Context, to dispatch.WaitlistState, outcome dispatch.WaitlistOutcome) (dispatch.WaitlistEntry, error) {
 	e := a.entry
 	now, err := a.tx.Now(ctx)
 	if err != nil {
 		return e, err
 	}
-	is, err := a.tx.LockWaitlistEntry(ctx, e.ID)
-	if err != nil {
-		return e, err
-	}
-	if is.Version != e.Version {
-		return e, movedMeanwhile(e.Name())
-	}
 	if err := dispatch.WaitlistMachine.Check(e.Name(), e.State, to); err != nil {
 		return e, err
 	}
-	if e.State == dispatch.WaitlistOffered {
+	e.State = to
+	if err := a.tx.SaveWaitlistEntry(ctx, e); err != nil {
+		return e, err
+	}
+	e.Version++
+	if a.entry.State == dispatch.WaitlistOffered {
 		judged := *e.Offer
 		judged.Outcome, judged.AnsweredAt = outcome, now
 		if err := a.tx.JudgeWaitlistOffer(ctx, judged); err != nil {
@@ -228,10 +226,5 @@ func (a *answering) write(ctx context.Context, to dispatch.WaitlistState, outcom
 		}
 		e.Offer = &judged
 	}
-	e.State = to
-	if err := a.tx.SaveWaitlistEntry(ctx, e); err != nil {
-		return e, err
-	}
-	e.Version++
 	return e, waitlistChanged(ctx, a.tx, e)
 }

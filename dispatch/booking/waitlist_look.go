@@ -117,7 +117,7 @@ func (r *round) lookAt(ctx context.Context, e dispatch.WaitlistEntry) error {
 		err = r.offerTo(ctx, e)
 	}
 	switch dispatch.ReasonOf(err) {
-	case dispatch.ReasonTransactionConflict, dispatch.ReasonSlotUnavailable:
+	case dispatch.ReasonTransactionConflict, dispatch.ReasonEtagMismatch, dispatch.ReasonSlotUnavailable:
 		return nil
 	}
 	return err
@@ -202,13 +202,6 @@ func (r *round) offerTo(ctx context.Context, e dispatch.WaitlistEntry) error {
 // keep writes that the entry was offered what the hold keeps, and tells the
 // customer.
 func (r *round) keep(ctx context.Context, tx dispatch.Tx, e dispatch.WaitlistEntry, hold dispatch.Hold, now time.Time) (dispatch.WaitlistEntry, error) {
-	is, err := tx.LockWaitlistEntry(ctx, e.ID)
-	if err != nil {
-		return e, err
-	}
-	if is.Version != e.Version {
-		return e, movedMeanwhile(e.Name())
-	}
 	if err := dispatch.WaitlistMachine.Check(e.Name(), e.State, dispatch.WaitlistOffered); err != nil {
 		return e, err
 	}
@@ -218,13 +211,13 @@ func (r *round) keep(ctx context.Context, tx dispatch.Tx, e dispatch.WaitlistEnt
 	}
 	e.State = dispatch.WaitlistOffered
 	e.Offer = &dispatch.WaitlistOffer{Entry: e.ID, Ordinal: ordinal, Hold: hold.ID, Outcome: dispatch.WaitlistOpen, OfferedAt: now}
-	if err := tx.AddWaitlistOffer(ctx, *e.Offer); err != nil {
-		return e, err
-	}
-	if err := tx.SaveWaitlistEntry(ctx, e); err != nil {
+	if err := tx.SaveWaitlistEntry(ctx, e); err != nil { // in the version that was read: nobody else was quicker
 		return e, err
 	}
 	e.Version++
+	if err := tx.AddWaitlistOffer(ctx, *e.Offer); err != nil {
+		return e, err
+	}
 	return e, dispatch.OfferWaiting(ctx, tx, e)
 }
 

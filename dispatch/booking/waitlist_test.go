@@ -222,6 +222,51 @@ func TestAnEarlierWindow(t *testing.T) {
 	}
 }
 
+// TestOnlyEarlierWindowsAreOffered to who has one: when all that are earlier are
+// declined nothing more comes, although there is room afterwards.
+func TestOnlyEarlierWindowsAreOffered(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.only(t, 0)
+	d.SetTime(t, d.At(0, 9, 30))
+	later := d.book(t, d.visitor(), 1) // 8:00
+	e := d.waitsForEarlier(t, later)
+	var got []string
+	for range 9 {
+		d.look(t)
+		offer := d.entry(t, e.ID).Offer
+		if d.entry(t, e.ID).State != offered {
+			break
+		}
+		got = append(got, offer.Window.Start.In(d.Zone).Format("Mon 15:04"))
+		if _, err := d.says(t, e.ID, booking.WaitlistDecline); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"Mon 13:00"}, got); diff != "" {
+		t.Errorf("offered (-want +got):\n%s", diff)
+	}
+}
+
+// TestAWindowIsKeptNoLongerThanItCanBe: until the answer is due, but not into the
+// window; and who has one already is too late afterwards as well.
+func TestAWindowIsKeptNoLongerThanItCanBe(t *testing.T) {
+	t.Parallel()
+	d, booked := crowded(t)
+	d.changeArea(t, func(a *dispatch.PlanningArea) { a.AnswerTime = 24 * time.Hour })
+	later := d.book(t, d.visitor(), 3)
+	d.InTx(t, func(ctx context.Context, tx dispatch.Tx) error { return tx.DeleteShift(ctx, d.Shifts[0].ID) })
+	e := d.waitsForEarlier(t, later)
+	d.callOff(t, booked)
+	d.look(t)
+	if o := d.entry(t, e.ID).Offer; !o.Window.Start.Equal(d.At(1, 8, 0)) || !o.ExpiresAt.Equal(d.At(1, 8, 0)) {
+		t.Fatalf("the window from %s is kept until %s, want until its start", o.Window.Start, o.ExpiresAt)
+	}
+	d.SetTime(t, d.At(1, 8, 0))
+	_, err := d.says(t, e.ID, booking.WaitlistAccept)
+	wantReason(t, "accepting when it has begun", err, dispatch.ReasonHoldExpired)
+}
+
 func TestAListByValueAsksWhoPaysMostFirst(t *testing.T) {
 	t.Parallel()
 	d, booked := crowded(t)
@@ -314,7 +359,7 @@ func TestAnEntryEnds(t *testing.T) {
 			t.Helper()
 			d.callOff(t, booked)
 			d.InTx(t, func(ctx context.Context, tx dispatch.Tx) error {
-				is, err := tx.LockWaitlistEntry(ctx, e.ID)
+				is, err := tx.GetWaitlistEntry(ctx, e.ID)
 				is.Lapses = dispatch.MaxLapses - 1
 				return cmpOr(err, func() error { return tx.SaveWaitlistEntry(ctx, is) })
 			})

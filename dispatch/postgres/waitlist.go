@@ -90,18 +90,6 @@ func (t *tx) GetWaitlistEntry(ctx context.Context, id dispatch.WaitlistEntryID) 
 	return one(ctx, t, id.Name(), getWaitlistEntrySQL, pgx.NamedArgs{"id": id}, scanWaitlistEntry)
 }
 
-const lockWaitlistEntrySQL = `
-SELECT id FROM waitlist_entries WHERE tenant_id = @tenant AND id = @id FOR NO KEY UPDATE`
-
-// LockWaitlistEntry implements dispatch.WaitlistTx. The offer is read after the lock
-// is held: what a statement joins it reads as of its own beginning.
-func (t *tx) LockWaitlistEntry(ctx context.Context, id dispatch.WaitlistEntryID) (dispatch.WaitlistEntry, error) {
-	if _, err := one(ctx, t, id.Name(), lockWaitlistEntrySQL, pgx.NamedArgs{"id": id}, pgx.RowTo[uuid.UUID]); err != nil {
-		return dispatch.WaitlistEntry{}, err
-	}
-	return t.GetWaitlistEntry(ctx, id)
-}
-
 const saveWaitlistEntrySQL = `
 UPDATE waitlist_entries SET state = @state, lapses = @lapses, appointment_id = @appointment, version = version + 1
 WHERE tenant_id = @tenant AND id = @id AND version = @version`
