@@ -56,9 +56,10 @@ type VisitFilter struct {
 // ListedVisit is a visit with what its reader needs to know beside it.
 type ListedVisit struct {
 	Visit
-	Window  Window     // promised, zero where nothing was
-	Planned Commitment // zero where it is unassigned
-	Service ServiceID
+	Window   Window     // promised, zero where nothing was
+	Promisee CustomerID // to whom
+	Planned  Commitment // zero where it is unassigned
+	Service  ServiceID
 	// Priority and Site are those of its work order; of the site, what the way
 	// there needs.
 	Priority int

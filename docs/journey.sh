@@ -99,6 +99,8 @@ area=$(call GET "/v1/$visit" "$DISPATCHER" | jq -r .planningArea)
 day=$(date_of "$(date -u -d "$(jq -r .appointment.window.startTime <<<"$booked")" +%F)")
 call POST "/v1/$area:planDay" "$DISPATCHER" "{\"date\": $day, \"requestId\": \"$(new)\"}" |
   jq '{name, version, routes: (.routes | length), stops: ([.routes[].stops[]] | length), travel, work, leftovers: ((.leftovers // []) | length)}'
+call GET "/v1/$area/outlook?date.year=$(jq .year <<<"$day")&date.month=$(jq .month <<<"$day")&date.day=$(jq .day <<<"$day")" "$DISPATCHER" |
+  jq -r '[.visits[] | select(.visit.window)][:3][] | "promised \(.visit.window.startTime), expected \(.expectedStartTime), missed with probability \(.missProbability * 100 | round / 100)"'
 planned=$(call GET "/v1/$visit" "$DISPATCHER")
 jq '{state, technician, plannedStartTime, window}' <<<"$planned"
 

@@ -139,6 +139,8 @@ func TestAFreedWindowIsOfferedToOneAfterTheOther(t *testing.T) {
 	if got := d.search(t, d.visitor(), 1); len(got.Offers) != 0 {
 		t.Errorf("the window is offered to others too: %v", got.Offers)
 	}
+	_, err := d.AnswerWaitlist(t.Context(), d.Call(dispatch.RoleDispatcher, "AnswerWaitlist"), anna.ID, 2, booking.WaitlistAccept)
+	wantReason(t, "an answer to another offer", err, dispatch.ReasonEtagMismatch)
 	if _, err := d.says(t, anna.ID, booking.WaitlistDecline); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +150,7 @@ func TestAFreedWindowIsOfferedToOneAfterTheOther(t *testing.T) {
 		t.Errorf("with an offer it sleeps %s, want until that lapses", got)
 	}
 	d.SetTime(t, d.At(0, 9, 30))
-	_, err := d.says(t, ben.ID, booking.WaitlistAccept)
+	_, err = d.says(t, ben.ID, booking.WaitlistAccept)
 	wantReason(t, "an answer that comes too late", err, dispatch.ReasonHoldExpired)
 	d.look(t)
 	d.wantStand(t, "lapsed", []dispatch.WaitlistState{waiting, waiting, offered}, anna, ben, cleo)

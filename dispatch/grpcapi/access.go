@@ -100,6 +100,7 @@ var access = map[string]rule{
 	pb.DispatchService_UnassignVisit_FullMethodName:   to(dispatcher, administrator),
 	pb.DispatchService_ExplainVisit_FullMethodName:    to(dispatcher, administrator),
 	pb.DispatchService_GetBoard_FullMethodName:        to(dispatcher, administrator),
+	pb.DispatchService_GetOutlook_FullMethodName:      to(dispatcher, administrator),
 	pb.DispatchService_WatchBoard_FullMethodName:      to(dispatcher, administrator).within(streamCap),
 	pb.DispatchService_PlanDay_FullMethodName:         to(dispatcher, administrator).within(longCap),
 	pb.DispatchService_GetPlan_FullMethodName:         to(dispatcher, administrator),

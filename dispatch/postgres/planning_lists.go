@@ -51,7 +51,7 @@ const listedVisitColumns = `
 SELECT v.id, v.work_order_id, v.appointment_id, v.planning_area_id, v.ordinal, v.state, v.duration_seconds,
 	v.technician_id, v.en_route_at, v.arrived_at, v.started_at, v.finished_at, v.outcome, v.outcome_reason,
 	v.late_told_at, v.created_at, v.version,
-	a.window_start, a.window_end, coalesce(a.time_zone, ''), w.service_id, w.priority,
+	a.window_start, a.window_end, coalesce(a.time_zone, ''), a.customer_id, w.service_id, w.priority,
 	s.id, s.address, s.postal_code, s.location, s.time_zone, coalesce(s.territory_id, ''), s.access_notes, s.version,
 	c.id, c.technician_id, c.shift_id, c.state, c.starts_at, c.ends_at, c.travel_seconds, c.pinned_by
 FROM visits v
@@ -115,7 +115,7 @@ func (t *tx) GetListedVisits(ctx context.Context, list []dispatch.VisitID) ([]di
 
 func scanListedVisit(row pgx.CollectableRow) (dispatch.ListedVisit, error) {
 	var v dispatch.ListedVisit
-	var appointment, technician, commitment, planned, shift *uuid.UUID
+	var appointment, promisee, technician, commitment, planned, shift *uuid.UUID
 	var seconds int64
 	var at *geom.Point
 	var travel *int64
@@ -123,10 +123,11 @@ func scanListedVisit(row pgx.CollectableRow) (dispatch.ListedVisit, error) {
 	var enRoute, arrived, started, finished, told, from, to, starts, ends *time.Time
 	err := row.Scan(&v.ID, &v.WorkOrder, &appointment, &v.PlanningArea, &v.Ordinal, &v.State, &seconds,
 		&technician, &enRoute, &arrived, &started, &finished, &v.Outcome, &v.OutcomeReason, &told, &v.CreatedAt, &v.Version,
-		&from, &to, &v.Window.Zone, &v.Service, &v.Priority,
+		&from, &to, &v.Window.Zone, &promisee, &v.Service, &v.Priority,
 		&v.Site.ID, &v.Site.Address, &v.Site.PostalCode, &at, &v.Site.TimeZone, &v.Site.Territory, &v.Site.AccessNotes, &v.Site.Version,
 		&commitment, &planned, &shift, &state, &starts, &ends, &travel, &pinned)
 	v.Appointment.UUID, v.Technician.UUID = uuidOrZero(appointment), uuidOrZero(technician)
+	v.Promisee.UUID = uuidOrZero(promisee)
 	v.Duration, v.Site.Location = fromSeconds(seconds), fromPoint(at)
 	v.EnRouteAt, v.ArrivedAt, v.StartedAt = timeOrZero(enRoute), timeOrZero(arrived), timeOrZero(started)
 	v.FinishedAt, v.LateToldAt = timeOrZero(finished), timeOrZero(told)

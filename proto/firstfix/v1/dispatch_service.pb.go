@@ -26,7 +26,7 @@ var File_firstfix_v1_dispatch_service_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_dispatch_service_proto_rawDesc = "" +
 	"\n" +
-	"\"firstfix/v1/dispatch_service.proto\x12\vfirstfix.v1\x1a\x17firstfix/v1/board.proto\x1a!firstfix/v1/import_requests.proto\x1a\x16firstfix/v1/plan.proto\x1a\x17firstfix/v1/visit.proto\x1a\x1cfirstfix/v1/work_order.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a#google/longrunning/operations.proto2\xd2\x10\n" +
+	"\"firstfix/v1/dispatch_service.proto\x12\vfirstfix.v1\x1a\x17firstfix/v1/board.proto\x1a!firstfix/v1/import_requests.proto\x1a\x19firstfix/v1/outlook.proto\x1a\x16firstfix/v1/plan.proto\x1a\x17firstfix/v1/visit.proto\x1a\x1cfirstfix/v1/work_order.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a#google/longrunning/operations.proto2\xe1\x11\n" +
 	"\x0fDispatchService\x12\x7f\n" +
 	"\x0fCreateWorkOrder\x12#.firstfix.v1.CreateWorkOrderRequest\x1a\x16.firstfix.v1.WorkOrder\"/\xdaA\n" +
 	"work_order\x82\xd3\xe4\x93\x02\x1c:\n" +
@@ -43,7 +43,9 @@ const file_firstfix_v1_dispatch_service_proto_rawDesc = "" +
 	"\vAssignVisit\x12\x1f.firstfix.v1.AssignVisitRequest\x1a\x12.firstfix.v1.Visit\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/{name=visits/*}:assign\x12o\n" +
 	"\rUnassignVisit\x12!.firstfix.v1.UnassignVisitRequest\x1a\x12.firstfix.v1.Visit\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=visits/*}:unassign\x12\x7f\n" +
 	"\fExplainVisit\x12 .firstfix.v1.ExplainVisitRequest\x1a!.firstfix.v1.ExplainVisitResponse\"*\xdaA\x04name\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=visits/*}:explain\x12\x84\x01\n" +
-	"\bGetBoard\x12\x1c.firstfix.v1.GetBoardRequest\x1a\x12.firstfix.v1.Board\"F\xdaA\x12planning_area,date\x82\xd3\xe4\x93\x02+\x12)/v1/{planning_area=planningAreas/*}/board\x12\x88\x01\n" +
+	"\bGetBoard\x12\x1c.firstfix.v1.GetBoardRequest\x1a\x12.firstfix.v1.Board\"F\xdaA\x12planning_area,date\x82\xd3\xe4\x93\x02+\x12)/v1/{planning_area=planningAreas/*}/board\x12\x8c\x01\n" +
+	"\n" +
+	"GetOutlook\x12\x1e.firstfix.v1.GetOutlookRequest\x1a\x14.firstfix.v1.Outlook\"H\xdaA\x12planning_area,date\x82\xd3\xe4\x93\x02-\x12+/v1/{planning_area=planningAreas/*}/outlook\x12\x88\x01\n" +
 	"\n" +
 	"WatchBoard\x12\x1e.firstfix.v1.WatchBoardRequest\x1a\x1f.firstfix.v1.WatchBoardResponse\"7\x82\xd3\xe4\x93\x021\x12//v1/{planning_area=planningAreas/*}/board:watch0\x01\x12\x86\x01\n" +
 	"\aPlanDay\x12\x1b.firstfix.v1.PlanDayRequest\x1a\x11.firstfix.v1.Plan\"K\xdaA\x12planning_area,date\x82\xd3\xe4\x93\x020:\x01*\"+/v1/{planning_area=planningAreas/*}:planDay\x12\\\n" +
@@ -65,22 +67,24 @@ var file_firstfix_v1_dispatch_service_proto_goTypes = []any{
 	(*UnassignVisitRequest)(nil),    // 8: firstfix.v1.UnassignVisitRequest
 	(*ExplainVisitRequest)(nil),     // 9: firstfix.v1.ExplainVisitRequest
 	(*GetBoardRequest)(nil),         // 10: firstfix.v1.GetBoardRequest
-	(*WatchBoardRequest)(nil),       // 11: firstfix.v1.WatchBoardRequest
-	(*PlanDayRequest)(nil),          // 12: firstfix.v1.PlanDayRequest
-	(*GetPlanRequest)(nil),          // 13: firstfix.v1.GetPlanRequest
-	(*ListPlansRequest)(nil),        // 14: firstfix.v1.ListPlansRequest
-	(*ImportRequestsRequest)(nil),   // 15: firstfix.v1.ImportRequestsRequest
-	(*GetOperationRequest)(nil),     // 16: firstfix.v1.GetOperationRequest
-	(*WorkOrder)(nil),               // 17: firstfix.v1.WorkOrder
-	(*ListWorkOrdersResponse)(nil),  // 18: firstfix.v1.ListWorkOrdersResponse
-	(*Visit)(nil),                   // 19: firstfix.v1.Visit
-	(*ListVisitsResponse)(nil),      // 20: firstfix.v1.ListVisitsResponse
-	(*ExplainVisitResponse)(nil),    // 21: firstfix.v1.ExplainVisitResponse
-	(*Board)(nil),                   // 22: firstfix.v1.Board
-	(*WatchBoardResponse)(nil),      // 23: firstfix.v1.WatchBoardResponse
-	(*Plan)(nil),                    // 24: firstfix.v1.Plan
-	(*ListPlansResponse)(nil),       // 25: firstfix.v1.ListPlansResponse
-	(*longrunningpb.Operation)(nil), // 26: google.longrunning.Operation
+	(*GetOutlookRequest)(nil),       // 11: firstfix.v1.GetOutlookRequest
+	(*WatchBoardRequest)(nil),       // 12: firstfix.v1.WatchBoardRequest
+	(*PlanDayRequest)(nil),          // 13: firstfix.v1.PlanDayRequest
+	(*GetPlanRequest)(nil),          // 14: firstfix.v1.GetPlanRequest
+	(*ListPlansRequest)(nil),        // 15: firstfix.v1.ListPlansRequest
+	(*ImportRequestsRequest)(nil),   // 16: firstfix.v1.ImportRequestsRequest
+	(*GetOperationRequest)(nil),     // 17: firstfix.v1.GetOperationRequest
+	(*WorkOrder)(nil),               // 18: firstfix.v1.WorkOrder
+	(*ListWorkOrdersResponse)(nil),  // 19: firstfix.v1.ListWorkOrdersResponse
+	(*Visit)(nil),                   // 20: firstfix.v1.Visit
+	(*ListVisitsResponse)(nil),      // 21: firstfix.v1.ListVisitsResponse
+	(*ExplainVisitResponse)(nil),    // 22: firstfix.v1.ExplainVisitResponse
+	(*Board)(nil),                   // 23: firstfix.v1.Board
+	(*Outlook)(nil),                 // 24: firstfix.v1.Outlook
+	(*WatchBoardResponse)(nil),      // 25: firstfix.v1.WatchBoardResponse
+	(*Plan)(nil),                    // 26: firstfix.v1.Plan
+	(*ListPlansResponse)(nil),       // 27: firstfix.v1.ListPlansResponse
+	(*longrunningpb.Operation)(nil), // 28: google.longrunning.Operation
 }
 var file_firstfix_v1_dispatch_service_proto_depIdxs = []int32{
 	0,  // 0: firstfix.v1.DispatchService.CreateWorkOrder:input_type -> firstfix.v1.CreateWorkOrderRequest
@@ -94,31 +98,33 @@ var file_firstfix_v1_dispatch_service_proto_depIdxs = []int32{
 	8,  // 8: firstfix.v1.DispatchService.UnassignVisit:input_type -> firstfix.v1.UnassignVisitRequest
 	9,  // 9: firstfix.v1.DispatchService.ExplainVisit:input_type -> firstfix.v1.ExplainVisitRequest
 	10, // 10: firstfix.v1.DispatchService.GetBoard:input_type -> firstfix.v1.GetBoardRequest
-	11, // 11: firstfix.v1.DispatchService.WatchBoard:input_type -> firstfix.v1.WatchBoardRequest
-	12, // 12: firstfix.v1.DispatchService.PlanDay:input_type -> firstfix.v1.PlanDayRequest
-	13, // 13: firstfix.v1.DispatchService.GetPlan:input_type -> firstfix.v1.GetPlanRequest
-	14, // 14: firstfix.v1.DispatchService.ListPlans:input_type -> firstfix.v1.ListPlansRequest
-	15, // 15: firstfix.v1.DispatchService.ImportRequests:input_type -> firstfix.v1.ImportRequestsRequest
-	16, // 16: firstfix.v1.DispatchService.GetOperation:input_type -> firstfix.v1.GetOperationRequest
-	17, // 17: firstfix.v1.DispatchService.CreateWorkOrder:output_type -> firstfix.v1.WorkOrder
-	17, // 18: firstfix.v1.DispatchService.GetWorkOrder:output_type -> firstfix.v1.WorkOrder
-	18, // 19: firstfix.v1.DispatchService.ListWorkOrders:output_type -> firstfix.v1.ListWorkOrdersResponse
-	17, // 20: firstfix.v1.DispatchService.UpdateWorkOrder:output_type -> firstfix.v1.WorkOrder
-	17, // 21: firstfix.v1.DispatchService.CancelWorkOrder:output_type -> firstfix.v1.WorkOrder
-	19, // 22: firstfix.v1.DispatchService.GetVisit:output_type -> firstfix.v1.Visit
-	20, // 23: firstfix.v1.DispatchService.ListVisits:output_type -> firstfix.v1.ListVisitsResponse
-	19, // 24: firstfix.v1.DispatchService.AssignVisit:output_type -> firstfix.v1.Visit
-	19, // 25: firstfix.v1.DispatchService.UnassignVisit:output_type -> firstfix.v1.Visit
-	21, // 26: firstfix.v1.DispatchService.ExplainVisit:output_type -> firstfix.v1.ExplainVisitResponse
-	22, // 27: firstfix.v1.DispatchService.GetBoard:output_type -> firstfix.v1.Board
-	23, // 28: firstfix.v1.DispatchService.WatchBoard:output_type -> firstfix.v1.WatchBoardResponse
-	24, // 29: firstfix.v1.DispatchService.PlanDay:output_type -> firstfix.v1.Plan
-	24, // 30: firstfix.v1.DispatchService.GetPlan:output_type -> firstfix.v1.Plan
-	25, // 31: firstfix.v1.DispatchService.ListPlans:output_type -> firstfix.v1.ListPlansResponse
-	26, // 32: firstfix.v1.DispatchService.ImportRequests:output_type -> google.longrunning.Operation
-	26, // 33: firstfix.v1.DispatchService.GetOperation:output_type -> google.longrunning.Operation
-	17, // [17:34] is the sub-list for method output_type
-	0,  // [0:17] is the sub-list for method input_type
+	11, // 11: firstfix.v1.DispatchService.GetOutlook:input_type -> firstfix.v1.GetOutlookRequest
+	12, // 12: firstfix.v1.DispatchService.WatchBoard:input_type -> firstfix.v1.WatchBoardRequest
+	13, // 13: firstfix.v1.DispatchService.PlanDay:input_type -> firstfix.v1.PlanDayRequest
+	14, // 14: firstfix.v1.DispatchService.GetPlan:input_type -> firstfix.v1.GetPlanRequest
+	15, // 15: firstfix.v1.DispatchService.ListPlans:input_type -> firstfix.v1.ListPlansRequest
+	16, // 16: firstfix.v1.DispatchService.ImportRequests:input_type -> firstfix.v1.ImportRequestsRequest
+	17, // 17: firstfix.v1.DispatchService.GetOperation:input_type -> firstfix.v1.GetOperationRequest
+	18, // 18: firstfix.v1.DispatchService.CreateWorkOrder:output_type -> firstfix.v1.WorkOrder
+	18, // 19: firstfix.v1.DispatchService.GetWorkOrder:output_type -> firstfix.v1.WorkOrder
+	19, // 20: firstfix.v1.DispatchService.ListWorkOrders:output_type -> firstfix.v1.ListWorkOrdersResponse
+	18, // 21: firstfix.v1.DispatchService.UpdateWorkOrder:output_type -> firstfix.v1.WorkOrder
+	18, // 22: firstfix.v1.DispatchService.CancelWorkOrder:output_type -> firstfix.v1.WorkOrder
+	20, // 23: firstfix.v1.DispatchService.GetVisit:output_type -> firstfix.v1.Visit
+	21, // 24: firstfix.v1.DispatchService.ListVisits:output_type -> firstfix.v1.ListVisitsResponse
+	20, // 25: firstfix.v1.DispatchService.AssignVisit:output_type -> firstfix.v1.Visit
+	20, // 26: firstfix.v1.DispatchService.UnassignVisit:output_type -> firstfix.v1.Visit
+	22, // 27: firstfix.v1.DispatchService.ExplainVisit:output_type -> firstfix.v1.ExplainVisitResponse
+	23, // 28: firstfix.v1.DispatchService.GetBoard:output_type -> firstfix.v1.Board
+	24, // 29: firstfix.v1.DispatchService.GetOutlook:output_type -> firstfix.v1.Outlook
+	25, // 30: firstfix.v1.DispatchService.WatchBoard:output_type -> firstfix.v1.WatchBoardResponse
+	26, // 31: firstfix.v1.DispatchService.PlanDay:output_type -> firstfix.v1.Plan
+	26, // 32: firstfix.v1.DispatchService.GetPlan:output_type -> firstfix.v1.Plan
+	27, // 33: firstfix.v1.DispatchService.ListPlans:output_type -> firstfix.v1.ListPlansResponse
+	28, // 34: firstfix.v1.DispatchService.ImportRequests:output_type -> google.longrunning.Operation
+	28, // 35: firstfix.v1.DispatchService.GetOperation:output_type -> google.longrunning.Operation
+	18, // [18:36] is the sub-list for method output_type
+	0,  // [0:18] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -131,6 +137,7 @@ func file_firstfix_v1_dispatch_service_proto_init() {
 	}
 	file_firstfix_v1_board_proto_init()
 	file_firstfix_v1_import_requests_proto_init()
+	file_firstfix_v1_outlook_proto_init()
 	file_firstfix_v1_plan_proto_init()
 	file_firstfix_v1_visit_proto_init()
 	file_firstfix_v1_work_order_proto_init()

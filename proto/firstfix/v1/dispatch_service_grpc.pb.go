@@ -31,6 +31,7 @@ const (
 	DispatchService_UnassignVisit_FullMethodName   = "/firstfix.v1.DispatchService/UnassignVisit"
 	DispatchService_ExplainVisit_FullMethodName    = "/firstfix.v1.DispatchService/ExplainVisit"
 	DispatchService_GetBoard_FullMethodName        = "/firstfix.v1.DispatchService/GetBoard"
+	DispatchService_GetOutlook_FullMethodName      = "/firstfix.v1.DispatchService/GetOutlook"
 	DispatchService_WatchBoard_FullMethodName      = "/firstfix.v1.DispatchService/WatchBoard"
 	DispatchService_PlanDay_FullMethodName         = "/firstfix.v1.DispatchService/PlanDay"
 	DispatchService_GetPlan_FullMethodName         = "/firstfix.v1.DispatchService/GetPlan"
@@ -74,6 +75,10 @@ type DispatchServiceClient interface {
 	ExplainVisit(ctx context.Context, in *ExplainVisitRequest, opts ...grpc.CallOption) (*ExplainVisitResponse, error)
 	// Reads a planning area's day.
 	GetBoard(ctx context.Context, in *GetBoardRequest, opts ...grpc.CallOption) (*Board, error)
+	// Foresees a planning area's day: when each visit will probably begin, which
+	// promises are in jeopardy, and what would help. Changes nothing; a remedy is
+	// applied by AssignVisit.
+	GetOutlook(ctx context.Context, in *GetOutlookRequest, opts ...grpc.CallOption) (*Outlook, error)
 	// Tells a planning area's day and then each change of it. STREAM_CONSUMER_TOO_SLOW
 	// ends a watch that does not read.
 	WatchBoard(ctx context.Context, in *WatchBoardRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBoardResponse], error)
@@ -209,6 +214,16 @@ func (c *dispatchServiceClient) GetBoard(ctx context.Context, in *GetBoardReques
 	return out, nil
 }
 
+func (c *dispatchServiceClient) GetOutlook(ctx context.Context, in *GetOutlookRequest, opts ...grpc.CallOption) (*Outlook, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Outlook)
+	err := c.cc.Invoke(ctx, DispatchService_GetOutlook_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *dispatchServiceClient) WatchBoard(ctx context.Context, in *WatchBoardRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBoardResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &DispatchService_ServiceDesc.Streams[0], DispatchService_WatchBoard_FullMethodName, cOpts...)
@@ -313,6 +328,10 @@ type DispatchServiceServer interface {
 	ExplainVisit(context.Context, *ExplainVisitRequest) (*ExplainVisitResponse, error)
 	// Reads a planning area's day.
 	GetBoard(context.Context, *GetBoardRequest) (*Board, error)
+	// Foresees a planning area's day: when each visit will probably begin, which
+	// promises are in jeopardy, and what would help. Changes nothing; a remedy is
+	// applied by AssignVisit.
+	GetOutlook(context.Context, *GetOutlookRequest) (*Outlook, error)
 	// Tells a planning area's day and then each change of it. STREAM_CONSUMER_TOO_SLOW
 	// ends a watch that does not read.
 	WatchBoard(*WatchBoardRequest, grpc.ServerStreamingServer[WatchBoardResponse]) error
@@ -370,6 +389,9 @@ func (UnimplementedDispatchServiceServer) ExplainVisit(context.Context, *Explain
 }
 func (UnimplementedDispatchServiceServer) GetBoard(context.Context, *GetBoardRequest) (*Board, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBoard not implemented")
+}
+func (UnimplementedDispatchServiceServer) GetOutlook(context.Context, *GetOutlookRequest) (*Outlook, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOutlook not implemented")
 }
 func (UnimplementedDispatchServiceServer) WatchBoard(*WatchBoardRequest, grpc.ServerStreamingServer[WatchBoardResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchBoard not implemented")
@@ -608,6 +630,24 @@ func _DispatchService_GetBoard_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DispatchService_GetOutlook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOutlookRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DispatchServiceServer).GetOutlook(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DispatchService_GetOutlook_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DispatchServiceServer).GetOutlook(ctx, req.(*GetOutlookRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DispatchService_WatchBoard_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchBoardRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -759,6 +799,10 @@ var DispatchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetBoard",
 			Handler:    _DispatchService_GetBoard_Handler,
+		},
+		{
+			MethodName: "GetOutlook",
+			Handler:    _DispatchService_GetOutlook_Handler,
 		},
 		{
 			MethodName: "PlanDay",
