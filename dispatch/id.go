@@ -67,6 +67,7 @@ type (
 	followUpKind    struct{}
 	serviceCaseKind struct{}
 	waitlistKind    struct{}
+	stockMoveKind   struct{}
 
 	TenantID          = ID[tenantKind]
 	CustomerID        = ID[customerKind]
@@ -92,6 +93,7 @@ type (
 	FollowUpID        = ID[followUpKind]
 	ServiceCaseID     = ID[serviceCaseKind]
 	WaitlistEntryID   = ID[waitlistKind]
+	StockMoveID       = ID[stockMoveKind]
 )
 
 func (tenantKind) Collection() string      { return "tenants" }
@@ -118,6 +120,7 @@ func (handOffKind) Collection() string     { return "webhookDeliveries" }
 func (followUpKind) Collection() string    { return "followUps" }
 func (serviceCaseKind) Collection() string { return "serviceCases" }
 func (waitlistKind) Collection() string    { return "waitlistEntries" }
+func (stockMoveKind) Collection() string   { return "stockMoves" }
 
 // Ids that the company chooses for its catalogue and its map: slugs of lower
 // case letters, digits and dashes, 1 to 63 long, unique within a tenant.
@@ -132,4 +135,5 @@ type (
 	SalesDeskID     string
 	RoutingRuleID   string
 	FollowUpPlanID  string
+	WarehouseID     string
 )

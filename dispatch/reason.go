@@ -87,6 +87,7 @@ const (
 	ReasonStorageUnavailable   Reason = "STORAGE_UNAVAILABLE"
 	ReasonOpenCases            Reason = "OPEN_CASES"
 	ReasonEndpointLimit        Reason = "ENDPOINT_LIMIT"
+	ReasonStockInsufficient    Reason = "STOCK_INSUFFICIENT"
 	ReasonEtagMismatch         Reason = "ETAG_MISMATCH"
 	ReasonRequestInFlight      Reason = "REQUEST_IN_FLIGHT"
 	ReasonTransactionConflict  Reason = "TRANSACTION_CONFLICT"

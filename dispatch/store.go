@@ -33,6 +33,7 @@ type Tx interface {
 	PayTx
 	AfterSaleTx
 	WaitlistTx
+	StockTx
 	PhotoTx
 	HandOffTx
 	WorkflowTx

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"time"
 )
 
@@ -72,6 +73,13 @@ type Technician struct {
 
 // Name is the resource name.
 func (t Technician) Name() string { return t.ID.Name() }
+
+// Holds reports whether he has a skill at a level on a day, by its certificate.
+func (t Technician) Holds(need SkillLevel, day Date) bool {
+	return slices.ContainsFunc(t.Skills, func(has SkillLevel) bool {
+		return has.Skill == need.Skill && has.Level >= need.Level && (has.ValidUntil.IsZero() || !has.ValidUntil.Before(day))
+	})
+}
 
 // Shift is a technician's working time on a day.
 type Shift struct {

@@ -80,7 +80,7 @@ func services(store *postgres.Store, seal *dispatch.Seal, egress dispatch.Egress
 	u := newUseCases(store, seal, egress, log)
 	return grpcapi.Services{
 		Seal: seal, Booking: u.booking, Planning: u.planning, Fieldwork: u.fieldwork, Referral: u.referral,
-		Photos: fieldwork.NewPhotos(store, album), Insight: u.insight, Workforce: u.workforce, Imports: imports,
+		Photos: fieldwork.NewPhotos(store, album), Stock: fieldwork.NewStock(store), Insight: u.insight, Workforce: u.workforce, Imports: imports,
 	}
 }
 

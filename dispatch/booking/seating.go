@@ -202,9 +202,7 @@ func suitableShifts(ctx context.Context, tx dispatch.Tx, w wanted, span dispatch
 // canDo reports whether a technician holds every skill of a service on a day.
 func canDo(t dispatch.Technician, service dispatch.Service, day dispatch.Date) bool {
 	for _, need := range service.Skills {
-		if !slices.ContainsFunc(t.Skills, func(has dispatch.SkillLevel) bool {
-			return has.Skill == need.Skill && has.Level >= need.Level && (has.ValidUntil.IsZero() || !has.ValidUntil.Before(day))
-		}) {
+		if !t.Holds(need, day) {
 			return false
 		}
 	}

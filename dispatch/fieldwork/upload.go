@@ -3,6 +3,7 @@ package fieldwork
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -221,19 +222,25 @@ func (u *upload) park(ctx context.Context, tx dispatch.Tx, which []int, results 
 	return u.add(ctx, tx, which, func(i int) *Result { return &results[i] })
 }
 
-// add stores events and answers again those whose id was taken meanwhile.
+// add stores events, moves the parts that they report, and answers again those whose
+// id was taken meanwhile.
 func (u *upload) add(ctx context.Context, tx dispatch.Tx, which []int, result func(int) *Result) error {
 	events := make([]dispatch.FieldEvent, len(which))
 	for n, i := range which {
 		events[n] = u.batch[i].Event
 	}
 	added, err := tx.AddEvents(ctx, events)
-	if err != nil || len(added) == len(events) {
+	if err != nil {
 		return err
 	}
 	isNew := map[uuid.UUID]bool{}
 	for _, id := range added {
 		isNew[id] = true
+	}
+	if err := useParts(ctx, tx, slices.DeleteFunc(events, func(e dispatch.FieldEvent) bool {
+		return !isNew[e.ID] || e.Disposition == dispatch.EventRejected
+	})); err != nil {
+		return err
 	}
 	for _, i := range which {
 		e := u.batch[i].Event

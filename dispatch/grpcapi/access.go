@@ -178,6 +178,16 @@ var access = map[string]rule{
 	pb.SalesDeskService_DeleteRoutingRule_FullMethodName: to(administrator),
 	pb.SalesDeskService_DryRunRouting_FullMethodName:     to(sales, administrator),
 
+	pb.StockService_CreateWarehouse_FullMethodName: to(administrator),
+	pb.StockService_GetWarehouse_FullMethodName:    to(dispatcher, administrator),
+	pb.StockService_ListWarehouses_FullMethodName:  to(dispatcher, administrator),
+	pb.StockService_UpdateWarehouse_FullMethodName: to(administrator),
+	pb.StockService_ListStock_FullMethodName:       to(technician, dispatcher, administrator),
+	pb.StockService_MoveStock_FullMethodName:       to(dispatcher, administrator),
+	pb.StockService_CountStock_FullMethodName:      to(technician, dispatcher, administrator),
+	pb.StockService_ListStockMoves_FullMethodName:  to(dispatcher, administrator),
+	pb.StockService_GetReadiness_FullMethodName:    to(dispatcher, administrator),
+
 	pb.TechnicianService_Sync_FullMethodName:         to(technician),
 	pb.TechnicianService_UploadEvents_FullMethodName: to(technician),
 

@@ -261,6 +261,9 @@ func (s *side) furnish(t *testing.T) {
 			func() error { return tx.CreateFollowUp(ctx, asked) },
 			func() error { return tx.CreateServiceCase(ctx, broken) },
 			func() error { return tx.CreateWaitlistEntry(ctx, entry) },
+			func() error {
+				return tx.CreateWarehouse(ctx, dispatch.Warehouse{ID: dispatch.WarehouseID(own), DisplayName: own})
+			},
 			func() error { return tx.CreateSalesDesk(ctx, desk) },
 			func() error { return tx.CreateRoutingRule(ctx, routing) },
 			func() error { return tx.CreatePayroll(ctx, payroll) },
@@ -281,8 +284,9 @@ func (s *side) furnish(t *testing.T) {
 		"Site": s.Site.Name(), "Skill": "skills/" + own, "Technician": s.Technicians[1].Name(), "Territory": "territories/" + own,
 		"Tier": "services/" + own + "/tiers/" + own, "Visit": visit.Name(), "WorkOrder": work.Name(),
 		"Referral": logged.Name(), "IncentiveRule": rule.Name(), "Payroll": payroll.Name(), "Photo": photo.Name(), "FollowUpPlan": questions.Name(), "FollowUp": asked.Name(), "ServiceCase": broken.Name(), "SalesDesk": desk.Name(), "RoutingRule": routing.Name(),
-		"WebhookEndpoint": endpoint.Name(), "WaitlistEntry": entry.Name(), "WebhookDelivery": handedOver.Name(),
+		"WebhookEndpoint": endpoint.Name(), "WaitlistEntry": entry.Name(), "Warehouse": "warehouses/" + own, "WebhookDelivery": handedOver.Name(),
 	} {
 		s.names["firstfix.dev/"+kind] = name
 	}
+	s.names["*"] = s.Technicians[1].Name() // of fields that name one of several kinds
 }

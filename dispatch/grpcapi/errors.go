@@ -96,6 +96,7 @@ var codeOf = map[dispatch.Reason]codes.Code{
 	dispatch.ReasonOutOfArea:            codes.FailedPrecondition,
 	dispatch.ReasonNothingToPay:         codes.FailedPrecondition,
 	dispatch.ReasonEndpointLimit:        codes.ResourceExhausted,
+	dispatch.ReasonStockInsufficient:    codes.FailedPrecondition,
 	dispatch.ReasonEtagMismatch:         codes.Aborted,
 	dispatch.ReasonRequestInFlight:      codes.Aborted,
 	dispatch.ReasonTransactionConflict:  codes.Aborted,
@@ -198,6 +199,7 @@ var resourceTypes = map[string]string{
 	"incentiveRules": "IncentiveRule", "payrolls": "Payroll", "webhookEndpoints": "WebhookEndpoint", "webhookDeliveries": "WebhookDelivery",
 	"photos": "Photo", "followUps": "FollowUp", "followUpPlans": "FollowUpPlan", "serviceCases": "ServiceCase",
 	"salesDesks": "SalesDesk", "routingRules": "RoutingRule", "waitlistEntries": "WaitlistEntry",
+	"warehouses": "Warehouse", "stockMoves": "StockMove",
 }
 
 // resourceType gives the type of what name names, e.g. "firstfix.dev/Hold".

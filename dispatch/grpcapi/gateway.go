@@ -116,7 +116,7 @@ func newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterBookingServiceHandler, pb.RegisterCustomerServiceHandler, pb.RegisterDispatchServiceHandler,
 		pb.RegisterFollowUpServiceHandler, pb.RegisterInsightServiceHandler, pb.RegisterPayServiceHandler, pb.RegisterPhotoServiceHandler, pb.RegisterReferralServiceHandler,
-		pb.RegisterSalesDeskServiceHandler, pb.RegisterTechnicianServiceHandler, pb.RegisterWaitlistServiceHandler, pb.RegisterWebhookServiceHandler,
+		pb.RegisterSalesDeskServiceHandler, pb.RegisterStockServiceHandler, pb.RegisterTechnicianServiceHandler, pb.RegisterWaitlistServiceHandler, pb.RegisterWebhookServiceHandler,
 		pb.RegisterWorkforceServiceHandler,
 	} {
 		if err := register(ctx, mux, conn); err != nil {

@@ -254,6 +254,7 @@ func services(store *postgres.Store, seal *dispatch.Seal, album dispatch.Album) 
 		Planning:  planning.New(store, travel.Estimator{}),
 		Fieldwork: fieldwork.New(store, seal, slog.New(slog.DiscardHandler)),
 		Photos:    fieldwork.NewPhotos(store, album),
+		Stock:     fieldwork.NewStock(store),
 		Referral:  referral.New(store, seal, dispatch.Egress{}),
 		Insight:   insight.New(store),
 		Workforce: workforce.New(store),

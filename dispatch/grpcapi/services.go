@@ -33,6 +33,7 @@ type Services struct {
 	Photos    *fieldwork.Photos
 	Referral  *referral.Desk
 	Insight   *insight.Insight
+	Stock     *fieldwork.Stock
 	Workforce *workforce.Workforce
 	Imports   *workforce.Importer
 }
@@ -49,6 +50,7 @@ func Register(server grpc.ServiceRegistrar, s Services) {
 	firstfixv1.RegisterPhotoServiceServer(server, photoServer{photos: s.Photos})
 	firstfixv1.RegisterReferralServiceServer(server, referralServer{desk: s.Referral, pages: pages{s.Seal}, now: s.Now})
 	firstfixv1.RegisterSalesDeskServiceServer(server, salesDeskServer{desk: s.Referral, pages: pages{s.Seal}})
+	firstfixv1.RegisterStockServiceServer(server, stockServer{stock: s.Stock, planning: s.Planning, pages: pages{s.Seal}})
 	firstfixv1.RegisterTechnicianServiceServer(server, technicianServer{fieldwork: s.Fieldwork, desk: s.Referral})
 	firstfixv1.RegisterWaitlistServiceServer(server, waitlistServer{booking: s.Booking, pages: pages{s.Seal}})
 	firstfixv1.RegisterWebhookServiceServer(server, webhookServer{desk: s.Referral, pages: pages{s.Seal}})

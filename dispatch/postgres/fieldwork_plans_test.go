@@ -62,6 +62,15 @@ INSERT INTO pay_entries (tenant_id, posting_id, line, payee, account, amount_min
 SELECT '%tenant%', md5('o' || n)::uuid, line, 'technicians/' || md5('t' || n % 60)::uuid, CASE line WHEN 1 THEN 'payable' ELSE 'cost' END,
 	CASE line WHEN 1 THEN 100 ELSE -100 END, md5('r' || n)::uuid, timestamptz '2020-01-02' + n * interval '1 hour'
 FROM generate_series(1, 3900) n, generate_series(1, 2) line;
+INSERT INTO parts (tenant_id, id, display_name) SELECT '%tenant%', 'part-' || n, 'Part' FROM generate_series(1, 100) n;
+INSERT INTO warehouses (tenant_id, id, display_name) SELECT '%tenant%', 'yard-' || n, 'Yard' FROM generate_series(1, 5) n;
+INSERT INTO stock (tenant_id, technician_id, part_id, quantity)
+SELECT '%tenant%', md5('t' || n)::uuid, 'part-' || part, 2 FROM generate_series(0, 59) n, generate_series(1, 100) part;
+INSERT INTO stock (tenant_id, warehouse_id, part_id, quantity)
+SELECT '%tenant%', 'yard-' || n, 'part-' || part, 50 FROM generate_series(1, 5) n, generate_series(1, 100) part;
+INSERT INTO stock_moves (tenant_id, id, part_id, quantity, from_technician_id, reason, visit_id, at, by_subject)
+SELECT '%tenant%', gen_random_uuid(), 'part-' || 1 + n % 100, 1, md5('t' || n % 60)::uuid, 'used', NULL, timestamptz '2020-01-02' + n * interval '1 hour', 'x'
+FROM generate_series(1, 5000) n;
 ANALYZE;`
 
 // The statements of a technician's day, of uploads, verdicts, referrals and
@@ -117,6 +126,10 @@ func TestFieldStatementsUseIndexes(t *testing.T) {
 		}},
 		"sale":             {findSaleSQL, pgx.NamedArgs{"referral": id}},
 		"duplicates":       {lockDuplicatesSQL, pgx.NamedArgs{"id": id}},
+		"add stock":        {addStockSQL, pgx.NamedArgs{"technician": id, "warehouse": nil, "part": "part-1", "delta": -1}},
+		"lock stock":       {lockStockSQL, pgx.NamedArgs{"technician": nil, "warehouse": "yard-1", "part": "part-1"}},
+		"stock of":         {stockOfSQL, pgx.NamedArgs{"ids": []string{id}}},
+		"moves at a visit": {pageStockMovesSQL, pgx.NamedArgs{"technician": nil, "warehouse": nil, "part": "", "visit": id, "after": id, "limit": 51}},
 		"lock fix episode": {lockFixSQL, pgx.NamedArgs{"order": id, "episode": 1}},
 	} {
 		plan := b.explain(t, c.sql, c.args)

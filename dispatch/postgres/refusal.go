@@ -35,8 +35,10 @@ var constraintRefusals = map[string]struct {
 	"sites_tenant_id_address_key_key": {
 		dispatch.ReasonResourceExists, "a site with this address exists",
 	},
-	"customers_external":   {dispatch.ReasonResourceExists, "a customer with this external reference exists"},
-	"work_orders_external": {dispatch.ReasonResourceExists, "a work order with this external reference exists"},
+	"waitlist_entries_open": {dispatch.ReasonResourceExists, "this work is waited for already"},
+	"stock_of_warehouse":    {dispatch.ReasonStockInsufficient, "there are not so many"},
+	"customers_external":    {dispatch.ReasonResourceExists, "a customer with this external reference exists"},
+	"work_orders_external":  {dispatch.ReasonResourceExists, "a work order with this external reference exists"},
 }
 
 // refusal turns what the database said into a refusal where the caller can act

@@ -154,7 +154,7 @@ func TestReferencesNameResources(t *testing.T) {
 		for i := range m.Fields().Len() {
 			field := m.Fields().Get(i)
 			ref, ok := proto.GetExtension(field.Options(), annotations.E_ResourceReference).(*annotations.ResourceReference)
-			if !ok || ref.GetType() == "" {
+			if !ok || ref.GetType() == "" || ref.GetType() == "*" { // * names one of several kinds (AIP-124)
 				continue
 			}
 			pattern, known := patterns[ref.GetType()]

@@ -239,6 +239,9 @@ const (
 	// UNAVAILABLE: The object storage cannot be reached. Repeat with the same request_id
 	// after RetryInfo.retry_delay.
 	Reason_REASON_STORAGE_UNAVAILABLE Reason = 75
+	// FAILED_PRECONDITION: There are fewer of the part at the place than shall be taken;
+	// metadata says how many. Count them, or take them from elsewhere.
+	Reason_REASON_STOCK_INSUFFICIENT Reason = 76
 )
 
 // Enum value maps for Reason.
@@ -320,6 +323,7 @@ var (
 		73: "REASON_OPEN_CASES",
 		74: "REASON_PHOTO_UNREADABLE",
 		75: "REASON_STORAGE_UNAVAILABLE",
+		76: "REASON_STOCK_INSUFFICIENT",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -398,6 +402,7 @@ var (
 		"REASON_OPEN_CASES":                   73,
 		"REASON_PHOTO_UNREADABLE":             74,
 		"REASON_STORAGE_UNAVAILABLE":          75,
+		"REASON_STOCK_INSUFFICIENT":           76,
 	}
 )
 
@@ -432,7 +437,7 @@ var File_firstfix_v1_reason_proto protoreflect.FileDescriptor
 
 const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xc0\x11\n" +
+	"\x18firstfix/v1/reason.proto\x12\vfirstfix.v1*\xdf\x11\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x18\n" +
@@ -510,7 +515,8 @@ const file_firstfix_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_ENDPOINT_LIMIT\x10H\x12\x15\n" +
 	"\x11REASON_OPEN_CASES\x10I\x12\x1b\n" +
 	"\x17REASON_PHOTO_UNREADABLE\x10J\x12\x1e\n" +
-	"\x1aREASON_STORAGE_UNAVAILABLE\x10KB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
+	"\x1aREASON_STORAGE_UNAVAILABLE\x10K\x12\x1d\n" +
+	"\x19REASON_STOCK_INSUFFICIENT\x10LB;Z9github.com/firstfix/firstfix/proto/firstfix/v1;firstfixv1b\x06proto3"
 
 var (
 	file_firstfix_v1_reason_proto_rawDescOnce sync.Once
