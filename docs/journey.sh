@@ -100,7 +100,9 @@ day=$(date_of "$(date -u -d "$(jq -r .appointment.window.startTime <<<"$booked")
 call POST "/v1/$area:planDay" "$DISPATCHER" "{\"date\": $day, \"requestId\": \"$(new)\"}" |
   jq '{name, version, routes: (.routes | length), stops: ([.routes[].stops[]] | length), travel, work, leftovers: ((.leftovers // []) | length)}'
 call GET "/v1/$area/outlook?date.year=$(jq .year <<<"$day")&date.month=$(jq .month <<<"$day")&date.day=$(jq .day <<<"$day")" "$DISPATCHER" |
-  jq -r '[.visits[] | select(.visit.window)][:3][] | "promised \(.visit.window.startTime), expected \(.expectedStartTime), missed with probability \(.missProbability * 100 | round / 100)"'
+  jq -r '[.visits[] | select(.visit.window)][:3][] | "promised \(.visit.window.startTime), expected \(.expectedStartTime), missed with probability \((.missProbability // 0) * 100 | round / 100)"'
+call GET "/v1/$area/readiness?date.year=$(jq .year <<<"$day")&date.month=$(jq .month <<<"$day")&date.day=$(jq .day <<<"$day")" "$DISPATCHER" |
+  jq -r '"\([.visits[] | select(.ready)] | length) visits are ready", ([.visits[] | select(.missingParts)][:3][] | .missingParts[0] | "one lacks \(.part): \(.onVan // 0) of \(.needed) on the van; \([.sources[]? | "\(.quantity) at \(.place)"] | join(", "))")'
 planned=$(call GET "/v1/$visit" "$DISPATCHER")
 jq '{state, technician, plannedStartTime, window}' <<<"$planned"
 

@@ -166,28 +166,25 @@ func (s *Stock) write(ctx context.Context, tx dispatch.Tx, call dispatch.Call, m
 		return m, err
 	}
 	m.ID, m.By = dispatch.StockMoveID{}.New(), call.Principal.Subject
-	_, err = moveStock(ctx, tx, m)
-	return m, err
+	return m, moveStock(ctx, tx, m)
 }
 
-// moveStock writes a move into the ledger and into what is where. moved is false for a
-// field event that was there.
-func moveStock(ctx context.Context, tx dispatch.Tx, m dispatch.StockMove) (moved bool, err error) {
+// moveStock writes a move into the ledger and into what is where. One that a field
+// event reported before moves nothing.
+func moveStock(ctx context.Context, tx dispatch.Tx, m dispatch.StockMove) error {
 	added, err := tx.AddStockMove(ctx, m)
 	if err != nil || !added {
-		return false, err
+		return err
 	}
 	if !m.From.IsZero() {
 		if err := tx.AddStock(ctx, m.From, m.Part, -m.Quantity); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if !m.To.IsZero() {
-		if err := tx.AddStock(ctx, m.To, m.Part, m.Quantity); err != nil {
-			return false, err
-		}
+	if m.To.IsZero() {
+		return nil
 	}
-	return true, nil
+	return tx.AddStock(ctx, m.To, m.Part, m.Quantity)
 }
 
 // known refuses a part or a place that does not exist; prefix leads the fields.
@@ -239,7 +236,7 @@ func useParts(ctx context.Context, tx dispatch.Tx, events []dispatch.FieldEvent)
 		if err := known(ctx, tx, string(e.Kind)+".", m.Part); err != nil {
 			return err
 		}
-		if _, err := moveStock(ctx, tx, m); err != nil {
+		if err := moveStock(ctx, tx, m); err != nil {
 			return err
 		}
 	}

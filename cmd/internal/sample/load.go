@@ -43,6 +43,7 @@ type loading struct {
 	pay       pb.PayServiceClient
 	customers pb.CustomerServiceClient
 	dispatch  pb.DispatchServiceClient
+	stock     pb.StockServiceClient
 
 	mu          sync.Mutex
 	technicians map[string]string // names by mail address
@@ -67,11 +68,11 @@ type Loaded struct {
 func (l Loader) Load(ctx context.Context, city *City) (Loaded, error) {
 	load := &loading{
 		Loader: l, city: city, workforce: pb.NewWorkforceServiceClient(l.Conn), pay: pb.NewPayServiceClient(l.Conn), customers: pb.NewCustomerServiceClient(l.Conn),
-		dispatch: pb.NewDispatchServiceClient(l.Conn),
+		dispatch: pb.NewDispatchServiceClient(l.Conn), stock: pb.NewStockServiceClient(l.Conn),
 	}
 	var out Loaded
 	for _, step := range []func(context.Context) error{
-		load.makeMap, load.makeCatalogue, load.find, load.hire, load.enlist, load.build, load.install,
+		load.makeMap, load.makeCatalogue, load.find, load.hire, load.stockUp, load.enlist, load.build, load.install,
 	} {
 		if err := step(ctx); err != nil {
 			return out, err
