@@ -111,3 +111,24 @@ func (s *Seal) Key(purpose Purpose, name string) ([]byte, error) {
 	}
 	return key, nil
 }
+
+// OpenLink opens the secret of a link in a message to a customer. It refuses with
+// LINK_INVALID, without saying what is wrong.
+func OpenLink[G any](s *Seal, purpose Purpose, token string) (grant G, err error) {
+	if err := s.Open(purpose, token, &grant); err != nil {
+		return grant, linkInvalid(err)
+	}
+	return grant, nil
+}
+
+// DeadLink says of a link to what is not there only that it is not valid.
+func DeadLink(err error) error {
+	if ReasonOf(err) == ReasonResourceNotFound {
+		return linkInvalid(err)
+	}
+	return err
+}
+
+func linkInvalid(cause error) error {
+	return Refuse(ReasonLinkInvalid, "", "the link is not valid any more").Because(cause)
+}

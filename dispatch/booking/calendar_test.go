@@ -163,14 +163,15 @@ func TestAPriceIsReadOnTheClockOfThePlace(t *testing.T) {
 func TestTheNextWindowMayBeWeeksAway(t *testing.T) {
 	t.Parallel()
 	d := open(t)
+	d.changeArea(t, func(a *dispatch.PlanningArea) { a.HorizonDays = 60 })
 	far := d.Shifts[0]
-	far.ID, far.Date = dispatch.ShiftID{}.New(), d.day(13)
-	far.Span = dispatch.Span{Start: d.At(13, 8, 0), End: d.At(13, 16, 0)}
+	far.ID, far.Date = dispatch.ShiftID{}.New(), d.day(25)
+	far.Span = dispatch.Span{Start: d.At(25, 8, 0), End: d.At(25, 16, 0)}
 	far.Breaks = nil
 	d.InTx(t, func(ctx context.Context, tx dispatch.Tx) error { return tx.CreateShifts(ctx, []dispatch.Shift{far}) })
 	got := d.searchDays(t, "", 7, 8)
-	if len(got.Offers) != 0 || len(got.Alternatives) != 1 || !got.Alternatives[0].Window.Start.Equal(d.At(13, 8, 0)) {
-		t.Errorf("%d offers, alternatives %+v; want the window of the thirteenth day", len(got.Offers), got.Alternatives)
+	if len(got.Offers) != 0 || len(got.Alternatives) != 1 || !got.Alternatives[0].Window.Start.Equal(d.At(25, 8, 0)) {
+		t.Errorf("%d offers, alternatives %+v; want the window eighteen days later", len(got.Offers), got.Alternatives)
 	}
 }
 

@@ -28,39 +28,24 @@ func (b *Booking) AnswerWaitlist(ctx context.Context, call dispatch.Call, id dis
 // OpenWaitlistLink reads the entry that a customer's link is about. It refuses with
 // LINK_INVALID.
 func (b *Booking) OpenWaitlistLink(ctx context.Context, token string) (dispatch.WaitlistEntry, error) {
-	grant, err := b.waitlistGrant(token)
+	grant, err := dispatch.OpenLink[dispatch.WaitlistGrant](b.seal, dispatch.PurposeWaitlist, token)
 	if err != nil {
 		return dispatch.WaitlistEntry{}, err
 	}
 	system := dispatch.Call{Principal: dispatch.System(grant.Tenant, "link")}
 	e, err := b.GetWaitlistEntry(ctx, system, grant.Entry)
-	return e, deadLink(err)
+	return e, dispatch.DeadLink(err)
 }
 
 // AnswerWaitlistLink answers through the link of an entry.
 func (b *Booking) AnswerWaitlistLink(ctx context.Context, call dispatch.Call, token string, offer int, answer WaitlistAnswer) (dispatch.WaitlistEntry, error) {
-	grant, err := b.waitlistGrant(token)
+	grant, err := dispatch.OpenLink[dispatch.WaitlistGrant](b.seal, dispatch.PurposeWaitlist, token)
 	if err != nil {
 		return dispatch.WaitlistEntry{}, err
 	}
 	call.Principal = dispatch.Principal{Tenant: grant.Tenant, Role: dispatch.RoleLink, Subject: "link:" + grant.Entry.Name()}
 	e, err := b.answerWaitlist(ctx, call, grant.Entry, offer, answer, func(dispatch.WaitlistEntry) bool { return true })
-	return e, deadLink(err)
-}
-
-func (b *Booking) waitlistGrant(token string) (grant dispatch.WaitlistGrant, err error) {
-	if err := b.seal.Open(dispatch.PurposeWaitlist, token, &grant); err != nil {
-		return grant, dispatch.Refuse(dispatch.ReasonLinkInvalid, "", "the link is not valid any more").Because(err)
-	}
-	return grant, nil
-}
-
-// deadLink says of a link to what is not there only that it is not valid.
-func deadLink(err error) error {
-	if dispatch.ReasonOf(err) == dispatch.ReasonResourceNotFound {
-		return dispatch.Refuse(dispatch.ReasonLinkInvalid, "", "the link is not valid any more").Because(err)
-	}
-	return err
+	return e, dispatch.DeadLink(err)
 }
 
 // WaitlistToken makes the secret of a customer's link to his entry.

@@ -243,8 +243,8 @@ func TestAnUnknownPartIsParked(t *testing.T) {
 	s.SetTime(t, s.At(0, 12, 0))
 	p := newPhone()
 	results, _ := s.upload(t, 0, fieldwork.Rejected, withPart(p.event(j.visit.ID, dispatch.EventPartUsed, s.At(0, 9, 20)), "moon", 1))
-	if results[0].Err == nil || results[0].Err.Reason != dispatch.ReasonReferenceNotFound {
-		t.Errorf("the unknown part: %v", results[0].Err)
+	if err := results[0].Err; err == nil || err.Reason != dispatch.ReasonReferenceNotFound || len(err.Fields) != 1 || err.Fields[0].Field != "part_used.part" {
+		t.Errorf("the unknown part: %+v, want the field that names it", err)
 	}
 	s.upload(t, 0, fieldwork.Accepted, withPart(p.event(j.visit.ID, dispatch.EventPartUsed, s.At(0, 9, 30)), gasket, 1))
 	s.upload(t, 1, fieldwork.Rejected, withPart(newPhone().event(j.visit.ID, dispatch.EventPartUsed, s.At(0, 9, 30)), gasket, 1))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/genproto/googleapis/type/date"
+
 	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/booking"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
@@ -124,17 +126,33 @@ func parseSearch(req *pb.SearchSlotOffersRequest) (booking.SearchCommand, error)
 	case *pb.SearchSlotOffersRequest_Appointment:
 		keep(parseName("appointment", subject.Appointment, &in.Appointment))
 	}
-	in.Service, err = parseSlug[dispatch.ServiceID]("service", "services", req.GetService())
-	keep(err)
-	if req.GetTier() != "" {
-		in.Tier.Service, in.Tier.Tier, err = parseTier("tier", req.GetTier())
-		keep(err)
-	}
-	in.From, err = parseDate("start_date", req.GetStartDate())
-	keep(err)
-	in.Until, err = parseDate("end_date", req.GetEndDate())
+	in.Service, in.Tier, in.From, in.Until, err = parseWish(req)
 	keep(err)
 	return in, all
+}
+
+// parseWish reads what is wanted, at which level and in which days: what a search and a
+// place on the waiting list have in common.
+func parseWish(req interface {
+	GetService() string
+	GetTier() string
+	GetStartDate() *date.Date
+	GetEndDate() *date.Date
+},
+) (service dispatch.ServiceID, tier booking.TierRef, from, until dispatch.Date, all error) {
+	var err error
+	keep := func(err error) { all = joinFaults(all, err) }
+	service, err = parseSlug[dispatch.ServiceID]("service", "services", req.GetService())
+	keep(err)
+	if req.GetTier() != "" {
+		tier.Service, tier.Tier, err = parseTier("tier", req.GetTier())
+		keep(err)
+	}
+	from, err = parseDate("start_date", req.GetStartDate())
+	keep(err)
+	until, err = parseDate("end_date", req.GetEndDate())
+	keep(err)
+	return service, tier, from, until, all
 }
 
 var holdStates = map[dispatch.HoldState]pb.HoldState{

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/firstfix/firstfix/dispatch"
 	"github.com/firstfix/firstfix/dispatch/planning"
 	pb "github.com/firstfix/firstfix/proto/firstfix/v1"
 )
@@ -21,15 +20,11 @@ var remedyKinds = map[int32]planning.RemedyKind{
 
 // GetOutlook implements DispatchService.
 func (s dispatchServer) GetOutlook(ctx context.Context, req *pb.GetOutlookRequest) (*pb.Outlook, error) {
-	area, err := parseSlug[dispatch.PlanningAreaID]("planning_area", "planningAreas", req.GetPlanningArea())
+	area, day, err := parseDay(req)
 	if err != nil {
 		return nil, err
 	}
-	date, err := parseDate("date", req.GetDate())
-	if err != nil {
-		return nil, err
-	}
-	return answer(outlookOf)(s.planning.GetOutlook(ctx, callOf(ctx), area, date, cmp.Or(req.GetJeopardy(), usualJeopardy)))
+	return answer(outlookOf)(s.planning.GetOutlook(ctx, callOf(ctx), area, day, cmp.Or(req.GetJeopardy(), usualJeopardy)))
 }
 
 func outlookOf(o planning.Outlook) *pb.Outlook {

@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 
+	"google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/genproto/googleapis/type/interval"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -116,17 +117,27 @@ func (s dispatchServer) UnassignVisit(ctx context.Context, req *pb.UnassignVisit
 	return s.readVisit(ctx, id)
 }
 
-// PlanDay implements DispatchService.
-func (s dispatchServer) PlanDay(ctx context.Context, req *pb.PlanDayRequest) (*pb.Plan, error) {
+// parseDay reads which area's day a request is about.
+func parseDay(req interface {
+	GetPlanningArea() string
+	GetDate() *date.Date
+},
+) (dispatch.PlanningAreaID, dispatch.Date, error) {
 	area, err := parseSlug[dispatch.PlanningAreaID]("planning_area", "planningAreas", req.GetPlanningArea())
 	if err != nil {
-		return nil, err
+		return "", dispatch.Date{}, err
 	}
-	date, err := parseDate("date", req.GetDate())
+	day, err := parseDate("date", req.GetDate())
+	return area, day, err
+}
+
+// PlanDay implements DispatchService.
+func (s dispatchServer) PlanDay(ctx context.Context, req *pb.PlanDayRequest) (*pb.Plan, error) {
+	area, day, err := parseDay(req)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := s.planning.PlanDay(ctx, callOf(ctx), area, date)
+	plan, err := s.planning.PlanDay(ctx, callOf(ctx), area, day)
 	if err != nil {
 		return nil, err
 	}
@@ -156,15 +167,11 @@ func (s dispatchServer) ListPlans(ctx context.Context, req *pb.ListPlansRequest)
 	if err != nil {
 		return nil, err
 	}
-	area, err := parseSlug[dispatch.PlanningAreaID]("planning_area", "planningAreas", req.GetPlanningArea())
+	area, day, err := parseDay(req)
 	if err != nil {
 		return nil, err
 	}
-	date, err := parseDate("date", req.GetDate())
-	if err != nil {
-		return nil, err
-	}
-	plans, next, err := s.planning.ListPlans(ctx, callOf(ctx), area, date, page)
+	plans, next, err := s.planning.ListPlans(ctx, callOf(ctx), area, day, page)
 	if err != nil {
 		return nil, err
 	}
@@ -178,15 +185,11 @@ func (s dispatchServer) ListPlans(ctx context.Context, req *pb.ListPlansRequest)
 
 // GetBoard implements DispatchService.
 func (s dispatchServer) GetBoard(ctx context.Context, req *pb.GetBoardRequest) (*pb.Board, error) {
-	area, err := parseSlug[dispatch.PlanningAreaID]("planning_area", "planningAreas", req.GetPlanningArea())
+	area, day, err := parseDay(req)
 	if err != nil {
 		return nil, err
 	}
-	date, err := parseDate("date", req.GetDate())
-	if err != nil {
-		return nil, err
-	}
-	return answer(boardOf)(s.planning.GetBoard(ctx, callOf(ctx), area, date))
+	return answer(boardOf)(s.planning.GetBoard(ctx, callOf(ctx), area, day))
 }
 
 func boardOf(board planning.Board) *pb.Board {

@@ -181,15 +181,11 @@ func (s stockServer) ListStockMoves(ctx context.Context, req *pb.ListStockMovesR
 
 // GetReadiness implements StockService.
 func (s stockServer) GetReadiness(ctx context.Context, req *pb.GetReadinessRequest) (*pb.Readiness, error) {
-	area, err := parseSlug[dispatch.PlanningAreaID]("planning_area", "planningAreas", req.GetPlanningArea())
+	area, day, err := parseDay(req)
 	if err != nil {
 		return nil, err
 	}
-	date, err := parseDate("date", req.GetDate())
-	if err != nil {
-		return nil, err
-	}
-	return answer(readinessOf)(s.planning.GetReadiness(ctx, callOf(ctx), area, date))
+	return answer(readinessOf)(s.planning.GetReadiness(ctx, callOf(ctx), area, day))
 }
 
 func readinessOf(r planning.Readiness) *pb.Readiness {

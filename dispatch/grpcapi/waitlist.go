@@ -94,15 +94,7 @@ func parseJoin(req *pb.JoinWaitlistRequest) (booking.JoinCommand, error) {
 	case *pb.JoinWaitlistRequest_Appointment:
 		keep(parseName("appointment", subject.Appointment, &in.Appointment))
 	}
-	in.Service, err = parseSlug[dispatch.ServiceID]("service", "services", req.GetService())
-	keep(err)
-	if req.GetTier() != "" {
-		in.Tier.Service, in.Tier.Tier, err = parseTier("tier", req.GetTier())
-		keep(err)
-	}
-	in.From, err = parseDate("start_date", req.GetStartDate())
-	keep(err)
-	in.Until, err = parseDate("end_date", req.GetEndDate())
+	in.Service, in.Tier, in.From, in.Until, err = parseWish(req)
 	keep(err)
 	in.Details, in.Notifications = detailsIn(req.GetCustomerDetails()), notificationsIn(req.GetNotifications())
 	return in, all

@@ -115,16 +115,12 @@ func watch[M any, S any](stream grpc.ServerStreamingServer[M], seal *dispatch.Se
 
 // WatchBoard implements DispatchService.
 func (s dispatchServer) WatchBoard(req *pb.WatchBoardRequest, stream grpc.ServerStreamingServer[pb.WatchBoardResponse]) error {
-	area, err := parseSlug[dispatch.PlanningAreaID]("planning_area", "planningAreas", req.GetPlanningArea())
-	if err != nil {
-		return err
-	}
-	date, err := parseDate("date", req.GetDate())
+	area, day, err := parseDay(req)
 	if err != nil {
 		return err
 	}
 	ask := func(ctx context.Context, seen planning.BoardSeen) ([]*pb.WatchBoardResponse, planning.BoardSeen, error) {
-		news, err := s.planning.BoardChanges(ctx, callOf(ctx), area, date, seen)
+		news, err := s.planning.BoardChanges(ctx, callOf(ctx), area, day, seen)
 		return boardNewsOf(news), news.Seen, err
 	}
 	return watch(stream, s.pages.seal, req, s.now, ask, func(m *pb.WatchBoardResponse, token string) { m.ResumeToken = token })

@@ -73,10 +73,10 @@ func late(t *testing.T) (o office, after dispatch.WorkOrder) {
 	o = open(t)
 	long := o.order(o.Service.ID, 3, -2.9, 0)
 	o.assign(long, 0, o.At(0, 8, 15))
-	after = o.order(o.Service.ID, 3, 0, 0)
+	after = o.order(o.Service.ID, 3, 1.6, 0)
 	o.promise(after, o.At(0, 8, 0), o.At(0, 10, 0))
 	o.assign(after, 0, o.At(0, 9, 40))
-	o.works(long, o.At(0, 8, 15), o.At(0, 9, 50))
+	o.works(long, o.At(0, 8, 15), o.At(0, 9, 56))
 	return o, after
 }
 
@@ -119,10 +119,16 @@ func TestALateDayNamesWhatHelps(t *testing.T) {
 	if last.Kind != planning.RemedyCall || len(last.Tell) != 1 || last.Tell[0] != o.Customer.Name() {
 		t.Errorf("the last remedy is %+v, want a call to the customer", last)
 	}
-	for i, r := range v.Remedies[1 : len(v.Remedies)-1] {
-		if r.Miss < v.Remedies[i].Miss-0.01 {
-			t.Errorf("remedy %d misses less surely than the one before: %.3f after %.3f", i+1, r.Miss, v.Remedies[i].Miss)
+	for i, r := range v.Remedies[:len(v.Remedies)-1] {
+		if r.Kind != planning.RemedyReassign || r.Miss > v.Miss-0.05 {
+			t.Errorf("remedy %d is %s and misses with %.3f instead of %.3f: it helps nobody", i, r.Kind, r.Miss, v.Miss)
 		}
+		if i > 0 && r.Miss < v.Remedies[i-1].Miss+0.01 {
+			t.Errorf("remedy %d misses with %.3f after %.3f, want the surer one first", i, r.Miss, v.Remedies[i-1].Miss)
+		}
+	}
+	if best.Technician != o.Technicians[2].ID {
+		t.Errorf("the best is %s, want the technician who lives nearest", best.Technician)
 	}
 	_, err := o.AssignVisit(t.Context(), o.Call(dispatch.RoleDispatcher, "AssignVisit"), planning.Assignment{
 		Visit: v.ID, Technician: best.Technician, Version: v.Version, Reason: "its window was in jeopardy",
@@ -134,6 +140,23 @@ func TestALateDayNamesWhatHelps(t *testing.T) {
 	if mended.Planned.Technician != best.Technician || mended.Miss > best.Miss+0.01 || !mended.Expected.Equal(best.Expected) {
 		t.Errorf("afterwards %s begins at %s and misses with %.3f; was foretold %s at %s with %.3f",
 			mended.Planned.Technician, mended.Expected, mended.Miss, best.Technician, best.Expected, best.Miss)
+	}
+}
+
+// TestNoRemedyBreaksAnotherPromise: who has one to keep at the same time is not named.
+func TestNoRemedyBreaksAnotherPromise(t *testing.T) {
+	t.Parallel()
+	o, after := late(t)
+	o.SetTime(t, o.At(0, 9, 0))
+	for technician := 1; technician <= 2; technician++ {
+		other := o.order(o.Service.ID, 3, float64(technician)-1, 1)
+		o.promise(other, o.At(0, 8, 0), o.At(0, 10, 0))
+		o.assign(other, technician, o.At(0, 9, 57))
+	}
+	o.SetTime(t, o.At(0, 9, 56))
+	v := o.foreseen(o.outlook(0), after)
+	if len(v.Remedies) != 1 || v.Remedies[0].Kind != planning.RemedyCall {
+		t.Errorf("remedies %+v, want a call and nothing that makes others late", v.Remedies)
 	}
 }
 

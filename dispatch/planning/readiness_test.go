@@ -70,8 +70,13 @@ func TestReadinessGoesThroughTheDay(t *testing.T) {
 	if diff := cmp.Diff(want, got[second.ID].Parts); diff != "" {
 		t.Errorf("the second visit lacks (-want +got):\n%s", diff)
 	}
+	third := o.order(o.Service.ID, 3, 1, 1)
+	o.assign(third, 2, o.At(0, 9, 0))
+	if lacks := o.readiness(0)[third.ID].Parts; len(lacks) != 2 || lacks[1].OnVan != 0 {
+		t.Errorf("on a van that was counted below zero there are %+v, want none", lacks)
+	}
 	o.works(first, o.At(0, 8, 30), o.At(0, 9, 0))
-	if got := o.readiness(0); len(got) != 2 || !got[second.ID].Ready() {
+	if got := o.readiness(0); len(got) != 3 || !got[second.ID].Ready() {
 		t.Errorf("once the first is under way %d visits are checked, the second lacks %+v", len(got), got[second.ID].Parts)
 	}
 	if got := o.readiness(1); len(got) != 0 {

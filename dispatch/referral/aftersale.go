@@ -138,18 +138,18 @@ func (d *Desk) FollowUpToken(tenant dispatch.TenantID, id dispatch.FollowUpID) (
 
 // OpenFollowUpLink reads the question that a customer's link is about.
 func (d *Desk) OpenFollowUpLink(ctx context.Context, token string) (dispatch.FollowUp, error) {
-	grant, err := d.followUpGrant(token)
+	grant, err := dispatch.OpenLink[dispatch.FollowUpGrant](d.seal, dispatch.PurposeFollowUp, token)
 	if err != nil {
 		return dispatch.FollowUp{}, err
 	}
 	call := dispatch.Call{Principal: dispatch.Principal{Tenant: grant.Tenant}}
 	out, err := d.GetFollowUp(ctx, call, grant.FollowUp)
-	return out, deadLink(err)
+	return out, dispatch.DeadLink(err)
 }
 
 // AnswerFollowUpLink records what the customer says through his link.
 func (d *Desk) AnswerFollowUpLink(ctx context.Context, call dispatch.Call, token string, in Answer) (dispatch.FollowUp, error) {
-	grant, err := d.followUpGrant(token)
+	grant, err := dispatch.OpenLink[dispatch.FollowUpGrant](d.seal, dispatch.PurposeFollowUp, token)
 	if err != nil {
 		return dispatch.FollowUp{}, err
 	}
@@ -160,22 +160,7 @@ func (d *Desk) AnswerFollowUpLink(ctx context.Context, call dispatch.Call, token
 		}
 		return nil
 	})
-	return out, deadLink(err)
-}
-
-func (d *Desk) followUpGrant(token string) (grant dispatch.FollowUpGrant, err error) {
-	if err := d.seal.Open(dispatch.PurposeFollowUp, token, &grant); err != nil {
-		return grant, dispatch.Refuse(dispatch.ReasonLinkInvalid, "", "the link is not valid any more").Because(err)
-	}
-	return grant, nil
-}
-
-// deadLink says of a link to what is not there only that it is not valid.
-func deadLink(err error) error {
-	if dispatch.ReasonOf(err) == dispatch.ReasonResourceNotFound {
-		return dispatch.Refuse(dispatch.ReasonLinkInvalid, "", "the link is not valid any more").Because(err)
-	}
-	return err
+	return out, dispatch.DeadLink(err)
 }
 
 // answer records an answer and what follows from it: the installation with its next
