@@ -67,16 +67,17 @@ func (o office) works(order dispatch.WorkOrder, start, now time.Time) {
 }
 
 // late is a day on which the first technician is at a job since a quarter past eight
-// that was to take an hour, at ten to ten, with a promise for eight to ten after it.
-func late(t *testing.T) (o office, after dispatch.WorkOrder) {
+// that was to take an hour, so many minutes past nine, with a promise for eight to ten
+// after it, east of the centre by so many hundredths of a degree.
+func late(t *testing.T, minute int, east float64) (o office, after dispatch.WorkOrder) {
 	t.Helper()
 	o = open(t)
 	long := o.order(o.Service.ID, 3, -2.9, 0)
 	o.assign(long, 0, o.At(0, 8, 15))
-	after = o.order(o.Service.ID, 3, 1.6, 0)
+	after = o.order(o.Service.ID, 3, east, 0)
 	o.promise(after, o.At(0, 8, 0), o.At(0, 10, 0))
 	o.assign(after, 0, o.At(0, 9, 40))
-	o.works(long, o.At(0, 8, 15), o.At(0, 9, 56))
+	o.works(long, o.At(0, 8, 15), o.At(0, 9, minute))
 	return o, after
 }
 
@@ -104,13 +105,13 @@ func TestAQuietDayHasNothingInJeopardy(t *testing.T) {
 // TestALateDayNamesWhatHelps, and one call of AssignVisit with what it names helps.
 func TestALateDayNamesWhatHelps(t *testing.T) {
 	t.Parallel()
-	o, after := late(t)
+	o, after := late(t, 54, 1.6)
 	v := o.foreseen(o.outlook(0), after)
 	if v.Miss < 0.3 || v.Expected.Before(o.At(0, 9, 55)) {
 		t.Fatalf("the visit after the long one is missed with %.3f and begins at %s; want it in jeopardy", v.Miss, v.Expected)
 	}
-	if len(v.Remedies) < 2 {
-		t.Fatalf("remedies %+v, want another technician and a call", v.Remedies)
+	if len(v.Remedies) != 3 {
+		t.Fatalf("remedies %+v, want both other technicians and a call", v.Remedies)
 	}
 	best, last := v.Remedies[0], v.Remedies[len(v.Remedies)-1]
 	if best.Kind != planning.RemedyReassign || best.Technician == o.Technicians[0].ID || best.Miss > v.Miss-0.05 || len(best.Tell) != 2 {
@@ -143,10 +144,26 @@ func TestALateDayNamesWhatHelps(t *testing.T) {
 	}
 }
 
+// TestWhatDoesNotHelpIsNoRemedy: the same technician could still begin in the window,
+// but no more surely than he will.
+func TestWhatDoesNotHelpIsNoRemedy(t *testing.T) {
+	t.Parallel()
+	o, after := late(t, 50, 0)
+	v := o.foreseen(o.outlook(0), after)
+	if !v.Expected.Before(o.At(0, 10, 0)) || v.Miss < 0.3 {
+		t.Fatalf("it begins at %s and is missed with %.3f; want just in time, hardly surely", v.Expected, v.Miss)
+	}
+	for _, r := range v.Remedies {
+		if r.Technician == o.Technicians[0].ID {
+			t.Errorf("%+v is named a remedy", r)
+		}
+	}
+}
+
 // TestNoRemedyBreaksAnotherPromise: who has one to keep at the same time is not named.
 func TestNoRemedyBreaksAnotherPromise(t *testing.T) {
 	t.Parallel()
-	o, after := late(t)
+	o, after := late(t, 56, 1.6)
 	o.SetTime(t, o.At(0, 9, 0))
 	for technician := 1; technician <= 2; technician++ {
 		other := o.order(o.Service.ID, 3, float64(technician)-1, 1)
