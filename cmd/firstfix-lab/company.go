@@ -63,17 +63,13 @@ func (l *lab) found(ctx context.Context, technicians int) (*company, error) {
 func (c *company) draw(ctx context.Context, l *lab) error {
 	workforce := pb.NewWorkforceServiceClient(l.conns[0]) // nothing is killed yet
 	_, err := workforce.CreatePlanningArea(ctx, &pb.CreatePlanningAreaRequest{PlanningAreaId: "lab", RequestId: uuid.NewString(), PlanningArea: &pb.PlanningArea{
-		DisplayName: "Lab", TimeZone: "America/New_York", HorizonDays: 7, HoldDuration: durationpb.New(5 * time.Minute), PlanTime: &timeofday.TimeOfDay{Hours: 18},
+		DisplayName: "Lab", TimeZone: shopZone, HorizonDays: 7, HoldDuration: durationpb.New(5 * time.Minute), PlanTime: &timeofday.TimeOfDay{Hours: 18},
 	}})
 	if err != nil {
 		return fmt.Errorf("make the planning area: %w", err)
 	}
-	ring := &pb.Ring{}
-	for _, at := range [][2]float64{{-72, 42}, {-71, 42}, {-71, 43}, {-72, 43}, {-72, 42}} {
-		ring.Points = append(ring.Points, &latlng.LatLng{Longitude: at[0], Latitude: at[1]})
-	}
 	_, err = workforce.CreateTerritory(ctx, &pb.CreateTerritoryRequest{TerritoryId: "lab", RequestId: uuid.NewString(), Territory: &pb.Territory{
-		DisplayName: "Lab", PlanningArea: "planningAreas/lab", TimeZone: "America/New_York", Boundary: []*pb.Polygon{{Rings: []*pb.Ring{ring}}},
+		DisplayName: "Lab", PlanningArea: "planningAreas/lab", TimeZone: shopZone, Boundary: square(),
 	}})
 	if err != nil {
 		return fmt.Errorf("make the territory: %w", err)

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/firstfix/firstfix/cmd/internal/devstack"
 )
@@ -40,8 +41,14 @@ type lab struct {
 	turn    atomic.Uint64
 
 	requests, acked, unknown atomic.Int64
-	mu                       sync.Mutex
-	took                     []time.Duration
+	// impatient is how many of the tries of a call give up before the answer comes, and
+	// deaf how many of the answers to a change are lost on the way, so that it is asked
+	// for again.
+	impatient, deaf float64
+	gaveUp, lost    atomic.Int64
+	differing       atomic.Int64 // answers to a repeat that were not those to the first try
+	mu              sync.Mutex
+	took            []time.Duration
 }
 
 // open starts PostgreSQL, Temporal, an issuer and a server; the second server and
@@ -163,20 +170,52 @@ func as(ctx context.Context, token string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 }
 
-// answerWithin is how long one try of a call may take.
-const answerWithin = 10 * time.Second
+// answerWithin is how long one try of a call may take, and patience that of one that
+// gives up: in the middle of the work, as often as not.
+const (
+	answerWithin = 10 * time.Second
+	patience     = 200 * time.Millisecond
+)
+
+// waits is how long the next try of a call waits for its answer.
+func (l *lab) waits() time.Duration {
+	if rand.Float64() >= l.impatient { //nolint:gosec // chance
+		return answerWithin
+	}
+	l.gaveUp.Add(1)
+	return time.Millisecond + rand.N(patience) //nolint:gosec // chance
+}
+
+// loses says whether the answer to a request is lost: to a change that can be asked for
+// again.
+func (l *lab) loses(request any) bool {
+	_, change := request.(interface{ GetRequestId() string })
+	if !change || rand.Float64() >= l.deaf { //nolint:gosec // chance
+		return false
+	}
+	l.lost.Add(1)
+	return true
+}
 
 // insist makes a call until its outcome is known: a server that died says nothing about
 // it, so the same request goes out again, to whichever server comes next.
-func insist[Q, A any](ctx context.Context, l *lab, call func(context.Context, grpc.ClientConnInterface, Q) (A, error), request Q) (A, error) {
+func insist[Q any, A proto.Message](ctx context.Context, l *lab, call func(context.Context, grpc.ClientConnInterface, Q) (A, error), request Q) (A, error) {
 	begun := time.Now()
+	var first proto.Message // an answer that was lost
 	for {
 		l.requests.Add(1)
-		attempt, stop := context.WithTimeout(ctx, answerWithin)
+		attempt, stop := context.WithTimeout(ctx, l.waits())
 		answer, err := call(attempt, l.conns[l.turn.Add(1)%uint64(len(l.conns))], request)
 		stop()
 		switch status.Code(err) { //nolint:exhaustive // the rest is known
 		case codes.OK:
+			if first != nil && !proto.Equal(first, answer) {
+				l.differing.Add(1)
+			}
+			if first == nil && l.loses(request) {
+				first = answer
+				continue
+			}
 			l.acked.Add(1)
 			l.mu.Lock()
 			l.took = append(l.took, time.Since(begun))

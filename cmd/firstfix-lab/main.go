@@ -27,6 +27,7 @@ import (
 
 // attacks are the promises that can be attacked, by their numbers.
 var attacks = map[string]func(context.Context, *lab) (*verdict, error){
+	"P1": attackBooking, // and P3, and P4 of its calls
 	"P8": attackHandOff,
 }
 
@@ -36,8 +37,9 @@ type options struct {
 	Tier      string        `enum:"quick,long" default:"quick" help:"How much of it: quick takes a minute or two, long is for the record."`
 	Seed      uint64        `default:"1" help:"Of the schedule of faults and of what misbehaves."`
 	Referrals int           `help:"P8: how many are logged; 0 means 400 (quick) or 20,000 (long)."`
-	Writers   int           `default:"64" help:"P8: how many log them at once."`
-	Every     time.Duration `help:"How long after a fault the next one comes; 0 means 3 s (quick) or 90 s (long)."`
+	Bookings  int           `help:"P1: how many customers come; 0 means 300 (quick) or 5,000 (long)."`
+	Writers   int           `default:"64" help:"How many write at once."`
+	Every     time.Duration `help:"How long after a fault the next one comes; 0 means 3 s (quick), and for long 90 s (P8) or 20 s (P1)."`
 	Bin       string        `default:"bin" help:"Directory of firstfix and firstfix-dev; make build makes them." type:"existingdir"`
 	Log       string        `help:"File for what the stack and its programs say; standard error by default."`
 }
