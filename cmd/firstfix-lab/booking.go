@@ -122,7 +122,7 @@ func (l *lab) trade(ctx context.Context, s *shop, h *history, n int) error {
 		group.Go(func() error {
 			for i := range customers {
 				c := customer{lab: l, shop: s, history: h, number: i, random: rand.New(rand.NewPCG(l.Seed, uint64(i)))} //nolint:gosec // a schedule that can be repeated
-				if err := c.visit(as(working, s.admin)); err != nil {
+				if err := c.visit(working); err != nil {
 					return fmt.Errorf("customer %d: %w", i, err)
 				}
 			}
@@ -153,18 +153,35 @@ type customer struct {
 	random *rand.Rand
 }
 
+// visit is what he does, as a visitor of the booking page and then by the link that he
+// got: nobody shares his token, or waits for another's holds.
 func (c *customer) visit(ctx context.Context) error {
-	offer, err := c.choose(ctx, &pb.SearchSlotOffersRequest{
+	token, err := insist(ctx, c.lab, func(ctx context.Context, conn grpc.ClientConnInterface, in *pb.CreateVisitorTokenRequest) (*pb.CreateVisitorTokenResponse, error) {
+		return pb.NewBookingServiceClient(conn).CreateVisitorToken(ctx, in)
+	}, &pb.CreateVisitorTokenRequest{BookingSite: c.stack.Status.BookingSites[tenantSlug]})
+	if err != nil {
+		return fmt.Errorf("get a visitor's token: %w", err)
+	}
+	visitor := as(ctx, token.GetAccessToken())
+	offer, err := c.choose(visitor, &pb.SearchSlotOffersRequest{
 		Subject: &pb.SearchSlotOffersRequest_Place{Place: &pb.Place{Address: fmt.Sprint(c.number, " Lab St"), Location: placeOf(c.number)}},
 		Service: "services/repair",
 	})
 	if err != nil || offer == nil {
 		return err
 	}
-	a, err := c.book(ctx, offer)
-	if err != nil || a == nil {
+	confirmed, err := c.book(visitor, offer)
+	if err != nil || confirmed == nil {
 		return err
 	}
+	opened, err := insist(ctx, c.lab, func(ctx context.Context, conn grpc.ClientConnInterface, in *pb.OpenAppointmentLinkRequest) (*pb.OpenAppointmentLinkResponse, error) {
+		return pb.NewBookingServiceClient(conn).OpenAppointmentLink(ctx, in)
+	}, &pb.OpenAppointmentLinkRequest{LinkToken: confirmed.GetLinkToken()})
+	if err != nil {
+		return fmt.Errorf("open his link: %w", err)
+	}
+	ctx = as(ctx, opened.GetAccessToken())
+	a := confirmed.GetAppointment()
 	for c.random.IntN(100) < 40 {
 		if a, err = c.move(ctx, a); err != nil {
 			return err
@@ -191,7 +208,7 @@ func (c *customer) choose(ctx context.Context, search *pb.SearchSlotOffersReques
 }
 
 // book holds an offer and confirms it; nil if somebody was quicker.
-func (c *customer) book(ctx context.Context, offer *pb.SlotOffer) (*pb.Appointment, error) {
+func (c *customer) book(ctx context.Context, offer *pb.SlotOffer) (*pb.ConfirmHoldResponse, error) {
 	hold, err := insist(ctx, c.lab, func(ctx context.Context, conn grpc.ClientConnInterface, in *pb.CreateHoldRequest) (*pb.Hold, error) {
 		return pb.NewBookingServiceClient(conn).CreateHold(ctx, in)
 	}, &pb.CreateHoldRequest{SlotToken: offer.GetSlotToken(), RequestId: uuid.NewString()})
@@ -211,7 +228,7 @@ func (c *customer) book(ctx context.Context, offer *pb.SlotOffer) (*pb.Appointme
 		return nil, c.refuse(err)
 	}
 	c.note(confirmed.GetAppointment(), &c.booked)
-	return confirmed.GetAppointment(), nil
+	return confirmed, nil
 }
 
 // move takes another window, or keeps the one there is.

@@ -174,6 +174,7 @@ func as(ctx context.Context, token string) context.Context {
 // gives up: in the middle of the work, as often as not.
 const (
 	answerWithin = 10 * time.Second
+	throttled    = 300 * time.Millisecond // until a call that was one too many goes out again
 	patience     = 200 * time.Millisecond
 )
 
@@ -221,6 +222,10 @@ func insist[Q any, A proto.Message](ctx context.Context, l *lab, call func(conte
 			l.took = append(l.took, time.Since(begun))
 			l.mu.Unlock()
 			return answer, nil
+		case codes.ResourceExhausted: // too many at once: nothing happened
+			if err := devstack.Sleep(ctx, throttled); err != nil {
+				return answer, err
+			}
 		case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted:
 			if ctx.Err() != nil {
 				return answer, err
