@@ -2,6 +2,8 @@ package booking
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/firstfix/firstfix/dispatch"
@@ -25,10 +27,14 @@ func (b *Booking) LookAtWaitlist(ctx context.Context, tenant dispatch.TenantID, 
 	if err := r.open(ctx, id); err != nil {
 		return dispatch.Look{}, err
 	}
+	var failed error
 	for _, e := range r.entries {
-		if err := r.lookAt(ctx, e); err != nil {
-			return dispatch.Look{}, err
+		if err := r.lookAt(ctx, e); err != nil { // one entry does not keep the others waiting
+			failed = errors.Join(failed, fmt.Errorf("look at %s: %w", e.Name(), err))
 		}
+	}
+	if failed != nil {
+		return dispatch.Look{}, failed
 	}
 	wakeup := dispatch.WatchWaitlist(tenant, id)
 	var look dispatch.Look
@@ -109,15 +115,16 @@ func (r *round) morning() time.Time {
 	}
 }
 
-// lookAt does what is due for one entry. What somebody else was quicker to change is
-// left to the next look, which his notice asks for.
+// lookAt does what is due for one entry. What somebody else was quicker to change, or to
+// end, is left to the next look, which his notice asks for.
 func (r *round) lookAt(ctx context.Context, e dispatch.WaitlistEntry) error {
 	e, err := r.settle(ctx, e)
 	if err == nil && e.State == dispatch.WaitlistWaiting && r.asking() {
 		err = r.offerTo(ctx, e)
 	}
 	switch dispatch.ReasonOf(err) {
-	case dispatch.ReasonTransactionConflict, dispatch.ReasonEtagMismatch, dispatch.ReasonSlotUnavailable:
+	case dispatch.ReasonTransactionConflict, dispatch.ReasonEtagMismatch, dispatch.ReasonSlotUnavailable,
+		dispatch.ReasonTerminalState, dispatch.ReasonResourceNotFound:
 		return nil
 	}
 	return err
