@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -46,17 +48,16 @@ func attackBooking(ctx context.Context, l *lab) (*verdict, error) {
 	l.took, l.impatient, l.deaf = nil, 0.2, 0.2
 	h := &history{there: map[string]booked{}}
 	v := &verdict{Faults: map[string]int{}, Violations: map[string]int{}, least: n / 3}
+	overlaps := map[string]bool{}
 	begun := time.Now()
 	err = l.harassed(ctx, every, v.Faults, func(ctx context.Context) error {
-		planning, calm := context.WithCancel(ctx)
-		planned := make(chan error, 1)
-		go func() { planned <- l.plan(planning, s, h) }()
+		around, calm := context.WithCancel(ctx)
+		group, around := errgroup.WithContext(around)
+		group.Go(func() error { return l.plan(around, s, h) })
+		group.Go(func() error { return l.watchOverlaps(around, overlaps) })
 		err := l.trade(ctx, s, h, n)
 		calm()
-		if failed := <-planned; err == nil {
-			err = failed
-		}
-		return err
+		return errors.Join(err, group.Wait())
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +69,7 @@ func attackBooking(ctx context.Context, l *lab) (*verdict, error) {
 	if err := l.auditBooking(ctx, h, v); err != nil {
 		return nil, err
 	}
+	v.Violations["double_bookings"] = len(overlaps)
 	v.Requests, v.Acked, v.Unknown = int(l.requests.Load()), h.booked+h.moved+h.cancelled, int(l.unknown.Load())
 	v.P50, v.P99 = quantile(l.took, 0.5), quantile(l.took, 0.99)
 	maps.Copy(v.Figures, map[string]any{
@@ -105,7 +107,7 @@ func (h *history) note(a *pb.Appointment, count *int) {
 // refuse counts a refusal, which is an answer: somebody was quicker, or all is taken.
 // Any other error is one of the attack.
 func (h *history) refuse(err error) error {
-	if status.Code(err) != codes.FailedPrecondition {
+	if status.Code(err) != codes.FailedPrecondition && !isStale(err) {
 		return err
 	}
 	h.mu.Lock()
@@ -310,12 +312,36 @@ func (l *lab) sweepHolds(ctx context.Context) error {
 
 const countHoldsLeftSQL = `SELECT count(*) FROM commitments WHERE kind = 'hold' AND state <> 'released'`
 
+// watchOverlaps notes the pairs of live commitments of one technician that overlap, all
+// the while: the next plan would put them right before anybody sees them at the end.
+// While PostgreSQL is away there is nothing to see.
+func (l *lab) watchOverlaps(ctx context.Context, seen map[string]bool) error {
+	pool, err := pgxpool.New(ctx, l.stack.Status.SuperuserURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	for {
+		rows, _ := pool.Query(ctx, overlapsSQL) // its error comes with the rows
+		pairs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err == nil {
+			for _, pair := range pairs {
+				seen[pair] = true
+			}
+		}
+		if err := devstack.Sleep(ctx, 100*time.Millisecond); err != nil {
+			return nil
+		}
+	}
+}
+
+const overlapsSQL = `
+SELECT a.id || ' ' || b.id FROM commitments a JOIN commitments b ON a.tenant_id = b.tenant_id AND a.technician_id = b.technician_id AND a.id < b.id
+	AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)
+WHERE a.state IN ('held', 'planned', 'under_way') AND b.state IN ('held', 'planned', 'under_way')`
+
 // bookingAudits count what must not be there, whoever was told what.
 var bookingAudits = map[string]string{
-	"double_bookings": `
-SELECT count(*) FROM commitments a JOIN commitments b ON a.tenant_id = b.tenant_id AND a.technician_id = b.technician_id AND a.id < b.id
-	AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)
-WHERE a.state IN ('held', 'planned', 'under_way') AND b.state IN ('held', 'planned', 'under_way')`,
 	"holds_left": countHoldsLeftSQL,
 	"windows_without_a_promise": `
 SELECT count(*) FROM appointments a LEFT JOIN promises p ON p.tenant_id = a.tenant_id AND p.appointment_id = a.id AND p.ordinal = a.promise

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -237,7 +238,21 @@ func insist[Q any, A proto.Message](ctx context.Context, l *lab, call func(conte
 		default:
 			return answer, err
 		}
+		if isStale(err) {
+			return answer, err
+		}
 	}
+}
+
+// isStale reports whether a call was refused because it was decided on what is not true
+// any more: to repeat it does not help.
+func isStale(err error) bool {
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetReason() == "ETAG_MISMATCH" {
+			return true
+		}
+	}
+	return false
 }
 
 // fault is something that is done to the stack.
