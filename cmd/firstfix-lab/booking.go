@@ -69,7 +69,7 @@ func attackBooking(ctx context.Context, l *lab) (*verdict, error) {
 	if err := l.auditBooking(ctx, h, v); err != nil {
 		return nil, err
 	}
-	v.Violations["double_bookings"] = len(overlaps)
+	v.Violations["double_bookings"], v.Violations["plans_aborted"] = len(overlaps), h.aborted
 	v.Requests, v.Acked, v.Unknown = int(l.requests.Load()), h.booked+h.moved+h.cancelled, int(l.unknown.Load())
 	v.P50, v.P99 = quantile(l.took, 0.5), quantile(l.took, 0.99)
 	maps.Copy(v.Figures, map[string]any{
@@ -89,6 +89,7 @@ type booked struct {
 // history is what was acknowledged to the customers.
 type history struct {
 	mu                                       sync.Mutex
+	aborted                                  int               // plans
 	there                                    map[string]booked // by appointment
 	booked, moved, cancelled, refused, plans int
 }
@@ -275,11 +276,14 @@ func (l *lab) plan(ctx context.Context, s *shop, h *history) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // that is the end
 		}
-		if err != nil {
+		if err != nil && !isStale(err) {
 			return fmt.Errorf("plan day %d: %w", i%shopDays, err)
 		}
 		h.mu.Lock()
 		h.plans++
+		if err != nil {
+			h.aborted++ // by somebody's change, which it should have planned around
+		}
 		h.mu.Unlock()
 	}
 }
