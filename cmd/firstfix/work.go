@@ -97,8 +97,10 @@ func (w *workCommand) loops(c *config, store *postgres.Store, temporal client.Cl
 		Store: store, Temporal: temporal, Installation: workflows.Installation(w.Installation), Spoilt: use.fieldwork.FixesSpoiltBy, WakeupGrace: w.WakeupGrace, Log: log,
 	})
 	sender := &workflows.Sender{
-		Relay: store, Store: store, Messenger: messenger, Link: link(c.PublicURL, use), FollowUpLink: followUpLink(c.PublicURL, use),
-		WaitlistLink: waitlistLink(c.PublicURL, use), Log: log,
+		Relay: store, Store: store, Messenger: messenger, Log: log,
+		Link:         link(c.PublicURL, "appointment", use.booking.LinkToken),
+		FollowUpLink: link(c.PublicURL, "follow-up", use.referral.FollowUpToken),
+		WaitlistLink: link(c.PublicURL, "waitlist", use.booking.WaitlistToken),
 	}
 	handOff := &workflows.HandOff{Relay: store, Attempt: use.referral.Attempt, Post: crm.New(egress, roots).Post, Settle: use.referral.SettleWebhook, Log: log}
 	sweeper := &workflows.Sweeper{Store: store, SweepHold: use.booking.SweepHold}
@@ -164,37 +166,15 @@ func (w *workCommand) temporal(c *config, log *slog.Logger) (client.Client, erro
 	return temporal, nil
 }
 
-// link makes the address of an appointment's page. Its secret stands behind the
-// #, which browsers do not send and servers do not log.
-func link(publicURL string, use useCases) func(dispatch.TenantID, dispatch.Appointment) (string, error) {
+// link makes the address of a page about something, nil where there are none. Its
+// secret stands behind the #, which browsers do not send and servers do not log.
+func link[S any](publicURL, page string, token func(dispatch.TenantID, S) (string, error)) func(dispatch.TenantID, S) (string, error) {
 	if publicURL == "" {
 		return nil
 	}
-	return func(tenant dispatch.TenantID, a dispatch.Appointment) (string, error) {
-		token, err := use.booking.LinkToken(tenant, a)
-		return strings.TrimSuffix(publicURL, "/") + "/appointment#" + token, err
-	}
-}
-
-// followUpLink makes the address of the page that asks after a sale.
-func followUpLink(publicURL string, use useCases) func(dispatch.TenantID, dispatch.FollowUpID) (string, error) {
-	if publicURL == "" {
-		return nil
-	}
-	return func(tenant dispatch.TenantID, id dispatch.FollowUpID) (string, error) {
-		token, err := use.referral.FollowUpToken(tenant, id)
-		return strings.TrimSuffix(publicURL, "/") + "/follow-up#" + token, err
-	}
-}
-
-// waitlistLink makes the address of the page that offers a free window.
-func waitlistLink(publicURL string, use useCases) func(dispatch.TenantID, dispatch.WaitlistEntryID) (string, error) {
-	if publicURL == "" {
-		return nil
-	}
-	return func(tenant dispatch.TenantID, id dispatch.WaitlistEntryID) (string, error) {
-		token, err := use.booking.WaitlistToken(tenant, id)
-		return strings.TrimSuffix(publicURL, "/") + "/waitlist#" + token, err
+	return func(tenant dispatch.TenantID, subject S) (string, error) {
+		secret, err := token(tenant, subject)
+		return strings.TrimSuffix(publicURL, "/") + "/" + page + "#" + secret, err
 	}
 }
 

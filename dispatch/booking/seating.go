@@ -38,11 +38,7 @@ func (b *Booking) draw(rows picture.Rows, w wanted, shifts []dispatch.Shift, win
 		Shifts: shifts, Now: now, Rehearse: true, Without: w.visit,
 		Candidates: []picture.Candidate{{Location: w.place.Location, Service: w.service, Priority: w.priority, Window: window}},
 	})
-	problem, err := scheduler.NewProblem(p.Model)
-	if err != nil {
-		return nil, fmt.Errorf("draw the shifts of %s: %w", w.area.Name(), err)
-	}
-	live, err := scheduler.NewLive(problem, p.Plan)
+	live, err := p.Live()
 	if err != nil {
 		return nil, fmt.Errorf("draw the shifts of %s: %w", w.area.Name(), err)
 	}

@@ -106,13 +106,15 @@ func (s *Stock) MoveStock(ctx context.Context, call dispatch.Call, m dispatch.St
 		m.Reason = dispatch.StockMoved
 	}
 	return dispatch.Once(ctx, s.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.StockMove, error) {
-		return s.write(ctx, tx, call, m, func(is map[dispatch.StockPlace]int) error {
-			if !m.From.IsZero() && is[m.From] < m.Quantity {
-				return dispatch.Refuse(dispatch.ReasonStockInsufficient, m.From.Name(), "there are %d of parts/%s, not %d", is[m.From], m.Part, m.Quantity).
-					With("quantity", strconv.Itoa(is[m.From]))
-			}
-			return nil
-		})
+		is, err := lockPlaces(ctx, tx, m.Part, slices.DeleteFunc([]dispatch.StockPlace{m.From, m.To}, dispatch.StockPlace.IsZero))
+		if err != nil {
+			return m, err
+		}
+		if !m.From.IsZero() && is[m.From] < m.Quantity {
+			return m, dispatch.Refuse(dispatch.ReasonStockInsufficient, m.From.Name(), "there are %d of parts/%s, not %d", is[m.From], m.Part, m.Quantity).
+				With("quantity", strconv.Itoa(is[m.From]))
+		}
+		return write(ctx, tx, call, m)
 	})
 }
 
@@ -123,14 +125,11 @@ func (s *Stock) CountStock(ctx context.Context, call dispatch.Call, place dispat
 		return dispatch.StockMove{}, notYourVan(place)
 	}
 	return dispatch.Once(ctx, s.store, call, func(ctx context.Context, tx dispatch.Tx) (dispatch.StockMove, error) {
-		if err := known(ctx, tx, "", part, place); err != nil {
-			return dispatch.StockMove{}, err
-		}
-		is, err := tx.LockStock(ctx, place, part)
+		is, err := lockPlaces(ctx, tx, part, []dispatch.StockPlace{place})
 		if err != nil {
 			return dispatch.StockMove{}, err
 		}
-		m := dispatch.StockMove{Part: part, Quantity: counted - is.Quantity, To: place, Reason: dispatch.StockCounted, Note: strings.TrimSpace(note)}
+		m := dispatch.StockMove{Part: part, Quantity: counted - is[place], To: place, Reason: dispatch.StockCounted, Note: strings.TrimSpace(note)}
 		if m.Quantity == 0 {
 			m.At, err = tx.Now(ctx)
 			return m, err
@@ -138,29 +137,30 @@ func (s *Stock) CountStock(ctx context.Context, call dispatch.Call, place dispat
 		if m.Quantity < 0 {
 			m.Quantity, m.From, m.To = -m.Quantity, place, dispatch.StockPlace{}
 		}
-		return s.write(ctx, tx, call, m, func(map[dispatch.StockPlace]int) error { return nil })
+		return write(ctx, tx, call, m)
 	})
 }
 
-// write locks both places in the order of their names, asks may what is there, and
-// writes the move.
-func (s *Stock) write(ctx context.Context, tx dispatch.Tx, call dispatch.Call, m dispatch.StockMove, may func(map[dispatch.StockPlace]int) error) (dispatch.StockMove, error) {
-	places := slices.DeleteFunc([]dispatch.StockPlace{m.From, m.To}, dispatch.StockPlace.IsZero)
-	if err := known(ctx, tx, "", m.Part, places...); err != nil {
-		return m, err
+// lockPlaces gives how many of a part are at places, which it locks in the order of
+// their names.
+func lockPlaces(ctx context.Context, tx dispatch.Tx, part dispatch.PartID, places []dispatch.StockPlace) (map[dispatch.StockPlace]int, error) {
+	if err := known(ctx, tx, "", part, places...); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(places, func(a, b dispatch.StockPlace) int { return cmp.Compare(a.Name(), b.Name()) })
 	is := map[dispatch.StockPlace]int{}
 	for _, place := range places {
-		there, err := tx.LockStock(ctx, place, m.Part)
+		there, err := tx.LockStock(ctx, place, part)
 		if err != nil {
-			return m, err
+			return nil, err
 		}
 		is[place] = there.Quantity
 	}
-	if err := may(is); err != nil {
-		return m, err
-	}
+	return is, nil
+}
+
+// write writes a move of places that are locked.
+func write(ctx context.Context, tx dispatch.Tx, call dispatch.Call, m dispatch.StockMove) (dispatch.StockMove, error) {
 	var err error
 	if m.At, err = tx.Now(ctx); err != nil {
 		return m, err

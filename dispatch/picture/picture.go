@@ -96,6 +96,9 @@ func Read(ctx context.Context, tx dispatch.Tx, shifts []dispatch.Shift) (Rows, e
 	return r, nil
 }
 
+// Stops are the stops that were read.
+func (r Rows) Stops() []dispatch.Stop { return r.stops }
+
 // Draw draws the scope, whose shifts are some of those that were read.
 func (r Rows) Draw(travel dispatch.Travel, scope Scope) *Picture {
 	shown := map[dispatch.ShiftID]bool{}
@@ -127,6 +130,15 @@ func techniciansOf(shifts []dispatch.Shift) []dispatch.TechnicianID {
 	}
 	slices.SortFunc(out, func(a, b dispatch.TechnicianID) int { return cmp.Compare(a.String(), b.String()) })
 	return slices.Compact(out)
+}
+
+// Live makes the picture a plan that can be asked and changed.
+func (p *Picture) Live() (*scheduler.Live, error) {
+	problem, err := scheduler.NewProblem(p.Model)
+	if err != nil {
+		return nil, err
+	}
+	return scheduler.NewLive(problem, p.Plan)
 }
 
 // Job is the model's index of a candidate.

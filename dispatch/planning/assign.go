@@ -204,11 +204,7 @@ func (a *assignment) fit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	problem, err := scheduler.NewProblem(drawn.Model)
-	if err != nil {
-		return err
-	}
-	live, err := scheduler.NewLive(problem, drawn.Plan)
+	live, err := drawn.Live()
 	if err != nil {
 		return err
 	}

@@ -138,11 +138,7 @@ func (e *explanation) sentences() ([]string, error) {
 	case e.picture == nil:
 		return []string{fmt.Sprintf("Nobody makes it: there is no shift in %s on %s%s.", e.day.area.DisplayName, e.day.date, e.promise())}, nil
 	}
-	problem, err := scheduler.NewProblem(e.picture.Model)
-	if err != nil {
-		return nil, fmt.Errorf("explain %s: %w", e.visit.Name(), err)
-	}
-	live, err := scheduler.NewLive(problem, e.picture.Plan)
+	live, err := e.picture.Live()
 	if err != nil {
 		return nil, fmt.Errorf("explain %s: %w", e.visit.Name(), err)
 	}

@@ -106,15 +106,11 @@ func (f *foresight) read(ctx context.Context, tx dispatch.Tx, area dispatch.Plan
 	if f.rows, err = picture.Read(ctx, tx, f.day.shifts); err != nil {
 		return err
 	}
-	stops, err := tx.StopsOn(ctx, f.day.ids())
-	if err != nil {
-		return err
-	}
 	unplanned, err := tx.UnplannedVisits(ctx, area, longestUnassigned)
 	if err != nil {
 		return err
 	}
-	if f.visits, err = visitsBehind(ctx, tx, stops, unplanned); err != nil {
+	if f.visits, err = visitsBehind(ctx, tx, f.rows.Stops(), unplanned); err != nil {
 		return err
 	}
 	f.homeless = nil
@@ -143,7 +139,7 @@ func (f *foresight) readServices(ctx context.Context, tx dispatch.Tx) (err error
 func (f *foresight) foresee() (Outlook, error) {
 	out := Outlook{PlanningArea: f.day.area.ID, Date: f.day.date, ReadAt: f.day.now}
 	drawn := f.rows.Draw(f.planning.travel, picture.Scope{Shifts: f.day.shifts, Now: f.day.now})
-	live, err := liveOf(drawn)
+	live, err := drawn.Live()
 	if err != nil {
 		return out, fmt.Errorf("foresee %s: %w", dispatch.DayName(f.day.area.ID, f.day.date), err)
 	}
@@ -190,15 +186,6 @@ func when(v Foreseen) time.Time {
 	return v.Expected
 }
 
-// liveOf makes a picture one that can be asked.
-func liveOf(p *picture.Picture) (*scheduler.Live, error) {
-	problem, err := scheduler.NewProblem(p.Model)
-	if err != nil {
-		return nil, err
-	}
-	return scheduler.NewLive(problem, p.Plan)
-}
-
 // effort is what travel and time of a plan cost, without the prices of what it breaks.
 func effort(plan *scheduler.Plan) int64 {
 	return plan.Cost.Travel + plan.Cost.Work + plan.Cost.Overtime
@@ -219,7 +206,7 @@ func (f *foresight) remedies(v Foreseen, before int64) ([]Remedy, error) {
 		Shifts: f.day.shifts, Now: f.day.now, Rehearse: true, Without: v.ID,
 		Candidates: []picture.Candidate{{Location: v.Site.Location, Service: service, Priority: v.Priority, Window: v.Window.Span, Visit: v.ID}},
 	})
-	live, err := liveOf(drawn)
+	live, err := drawn.Live()
 	if err != nil {
 		return nil, fmt.Errorf("find remedies for %s: %w", v.Name(), err)
 	}
